@@ -1,0 +1,13 @@
+"""The verbs of the `shopsheet` command, one module each."""
+
+VERBS: tuple[str, ...] = (
+    "serve",
+    "call",
+    "score",
+    "refresh",
+    "train",
+    "evaluate",
+    "models",
+    "addin",
+    "doctor",
+)
