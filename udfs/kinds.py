@@ -1,0 +1,303 @@
+"""Kinds of argument: each turns what a host passed in into a Python value, or says what is wrong."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from udfs.errors import BadInput, CellError, OutOfRange, short
+
+Cell: TypeAlias = None | bool | int | float | str | CellError
+Grid: TypeAlias = list[list[Cell]]
+
+MAX_TEXT_CHARS = 32_767  # what one Excel cell can hold
+
+# One cell on the wire. Kinds refer to it, so it is written once.
+CELL_SCHEMA: dict[str, Any] = {
+    "anyOf": [
+        {"type": ["string", "number", "boolean", "null"]},
+        {
+            "type": "object",
+            "required": ["error"],
+            "properties": {
+                "error": {
+                    "type": "object",
+                    "required": ["code"],
+                    "properties": {"code": {"type": "string"}, "message": {"type": "string"}},
+                }
+            },
+        },
+    ]
+}
+
+
+def is_range(raw: object) -> bool:
+    """Whether a host passed a range (rows of cells) rather than one cell."""
+    return isinstance(raw, (list, tuple))
+
+
+def read_grid(raw: object, arg_name: str) -> Grid:
+    """Rows of cells, all of one width: a scalar becomes one row of one cell.
+
+    Raises: BadInput if the rows differ in width, there is no cell, or something is not a cell.
+    """
+    if not is_range(raw):
+        return [[read_cell(raw)]]
+    assert isinstance(raw, (list, tuple))
+    rows: Grid = []
+    for row in raw:
+        if not isinstance(row, (list, tuple)):
+            raise BadInput(
+                f"{arg_name} is a flat list; a range is a list of rows. "
+                'Write a column as [["a"],["b"]] and a row as [["a","b"]].'
+            )
+        rows.append([read_cell(cell) for cell in row])
+    if not rows or not rows[0]:
+        raise BadInput(f"{arg_name} is an empty range; give it at least one cell.")
+    width = len(rows[0])
+    for number, cells in enumerate(rows, start=1):
+        if len(cells) != width:
+            raise BadInput(
+                f"{arg_name} has {len(cells)} cells in row {number} and {width} in row 1; "
+                "all rows of a range must be equally wide."
+            )
+    return rows
+
+
+def read_cell(raw: object) -> Cell:
+    """One cell as we hold it: an error that came as JSON becomes a CellError.
+
+    Raises: BadInput if `raw` is nothing that a cell can hold.
+    """
+    if raw is None or isinstance(raw, (bool, int, float, str, CellError)):
+        return raw
+    return CellError.from_json(raw)
+
+
+def is_blank(raw: object) -> bool:
+    """Whether a host passed nothing: a missing argument, an empty cell or a blank text."""
+    if isinstance(raw, (list, tuple)):
+        return len(raw) == 1 and is_range(raw[0]) and len(raw[0]) == 1 and is_blank(raw[0][0])
+    return raw is None or (isinstance(raw, str) and not raw.strip())
+
+
+def number_text(value: float) -> str:
+    """The shortest text that reads back as `value`; whole numbers lose their ".0"."""
+    if isinstance(value, int):
+        return str(value)
+    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+
+
+class Kind(ABC):
+    """What an argument may be. The attributes are what the hosts' metadata is built from."""
+
+    takes_range: bool = False  # the host passes rows of cells
+    office_type: str = "any"  # Office.js parameter type: any, string, number or boolean
+    choices: tuple[str, ...] = ()  # a host that can shows them as a drop-down
+
+    @property
+    def dimensionality(self) -> str:
+        """Office.js: "matrix" where a range is taken, else "scalar"."""
+        return "matrix" if self.takes_range else "scalar"
+
+    @abstractmethod
+    def parse(self, raw: object, arg_name: str) -> Any:
+        """The Python value of what a host passed.
+
+        Raises: BadInput or OutOfRange, naming `arg_name`.
+        """
+
+    @abstractmethod
+    def json_schema(self) -> dict[str, Any]:
+        """JSON schema of the argument on the wire."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """What is expected, in a few words, for help texts and messages."""
+
+
+@dataclass(frozen=True)
+class Texts(Kind):
+    """One cell or a range of texts; parses to a Grid of str, None (blank) and CellError."""
+
+    takes_range = True
+    # Any: a range may mix texts with numbers, blanks and errors; "string" would refuse it whole.
+    office_type = "any"
+
+    def parse(self, raw: object, arg_name: str) -> Grid:
+        """Rows of texts: numbers as their shortest text, blank cells None, errors kept.
+
+        A text that is too long becomes a CellError: it spoils its own cell only.
+        Raises: BadInput if `raw` is no range of cells.
+        """
+        return [[_text_cell(cell, arg_name) for cell in row] for row in read_grid(raw, arg_name)]
+
+    def json_schema(self) -> dict[str, Any]:
+        rows = {"type": "array", "items": CELL_SCHEMA, "minItems": 1}
+        return {"anyOf": [*CELL_SCHEMA["anyOf"], {"type": "array", "items": rows, "minItems": 1}]}
+
+    def describe(self) -> str:
+        return "one cell or a range of texts"
+
+
+def _text_cell(cell: Cell, arg_name: str) -> Cell:
+    if isinstance(cell, bool):
+        return "TRUE" if cell else "FALSE"
+    if isinstance(cell, (int, float)):
+        if not math.isfinite(cell):
+            return CellError("#NUM!", f"{arg_name} holds {cell}, which is not a number.")
+        return number_text(cell)
+    if not isinstance(cell, str):
+        return cell
+    if not cell.strip():
+        return None
+    if len(cell) > MAX_TEXT_CHARS:
+        return CellError(
+            "#VALUE!",
+            f"{arg_name} has {len(cell):,} characters in one cell; "
+            f"at most {MAX_TEXT_CHARS:,} are read. Split the text.",
+        )
+    return _whole_characters(cell)
+
+
+def _whole_characters(text: str) -> str:
+    """`text` with half characters replaced: LEFT() cuts an emoji in two, JSON carries the half."""
+    if text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text):
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+class _Option(Kind):
+    """A kind of exactly one cell; a range of one cell is read as that cell."""
+
+    def _one_cell(self, raw: object, arg_name: str) -> Cell:
+        grid = read_grid(raw, arg_name)
+        if len(grid) != 1 or len(grid[0]) != 1:
+            raise BadInput(
+                f"{arg_name} is a range of {len(grid)} by {len(grid[0])} cells; "
+                f"expected one cell: {self.describe()}."
+            )
+        cell = grid[0][0]
+        if isinstance(cell, CellError):
+            error = cell.to_exception()
+            error.message = f"{arg_name} is the error {cell.code}. {cell.message}".rstrip()
+            raise error
+        return cell
+
+
+class Choice(_Option):
+    """One of a few words, in any case; parses to the word as declared."""
+
+    office_type = "string"
+
+    def __init__(self, *choices: str) -> None:
+        self.choices = choices
+
+    def __repr__(self) -> str:
+        return f"Choice{self.choices!r}"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Choice) and other.choices == self.choices
+
+    def __hash__(self) -> int:
+        return hash(self.choices)
+
+    def parse(self, raw: object, arg_name: str) -> str:
+        """The choice that was meant; case and spaces around it do not matter."""
+        cell = self._one_cell(raw, arg_name)
+        if isinstance(cell, str):
+            for choice in self.choices:
+                if cell.strip().casefold() == choice.casefold():
+                    return choice
+        raise BadInput(f"{arg_name} is {short(cell)}; expected {self.describe()}.")
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": ["string", "null"], "enum": [*self.choices, None]}
+
+    def describe(self) -> str:
+        words = [f'"{choice}"' for choice in self.choices]
+        return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " or " + words[-1]
+
+
+@dataclass(frozen=True)
+class Number(_Option):
+    """One number from `lo` to `hi`, ends included; parses to float, or int where `integer`."""
+
+    lo: float = -math.inf
+    hi: float = math.inf
+    integer: bool = False
+
+    office_type = "number"
+
+    def parse(self, raw: object, arg_name: str) -> float | int:
+        """The number; a text that spells one counts, TRUE and FALSE do not.
+
+        Raises: BadInput if it is no number, OutOfRange if it is outside lo to hi.
+        """
+        cell = self._one_cell(raw, arg_name)
+        number = _to_float(cell)
+        if number is None or (self.integer and not number.is_integer()):
+            raise BadInput(f"{arg_name} is {short(cell)}; expected {self.describe()}.")
+        if not self.lo <= number <= self.hi:
+            hint = (
+                f" Write {number_text(number)}% or {number / 100:g}."
+                if self._percent(number)
+                else ""
+            )
+            raise OutOfRange(
+                f"{arg_name} is {number_text(number)}; expected {self.describe()}.{hint}"
+            )
+        return int(number) if self.integer else number
+
+    def _percent(self, number: float) -> bool:
+        return (self.lo, self.hi) == (0, 1) and 1 < number <= 100
+
+    def json_schema(self) -> dict[str, Any]:
+        schema: dict[str, Any] = {"type": ["integer" if self.integer else "number", "null"]}
+        if self.lo > -math.inf:
+            schema["minimum"] = self.lo
+        if self.hi < math.inf:
+            schema["maximum"] = self.hi
+        return schema
+
+    def describe(self) -> str:
+        noun = "a whole number" if self.integer else "a number"
+        if self.lo > -math.inf and self.hi < math.inf:
+            return f"{noun} from {number_text(self.lo)} to {number_text(self.hi)}"
+        if self.lo > -math.inf:
+            return f"{noun} of at least {number_text(self.lo)}"
+        if self.hi < math.inf:
+            return f"{noun} of at most {number_text(self.hi)}"
+        return noun
+
+
+def _to_float(cell: Cell) -> float | None:
+    if isinstance(cell, bool) or not isinstance(cell, (int, float, str)):
+        return None
+    try:
+        number = float(cell)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def to_wire(value: object) -> Any:
+    """`value` with each CellError as JSON: what the wire carries for a cell or a grid."""
+    if isinstance(value, CellError):
+        return value.to_json()
+    if isinstance(value, (list, tuple)):
+        return [to_wire(item) for item in value]
+    return value
+
+
+def from_wire(value: object) -> Any:
+    """The cell or grid that `to_wire` wrote.
+
+    Raises: BadInput if an object on the wire is no cell error.
+    """
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [from_wire(item) for item in value]
+    return CellError.from_json(value) if isinstance(value, Mapping) else value
