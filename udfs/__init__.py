@@ -1,1 +1,1 @@
-"""What lives beside the workbook: the catalogue, the client and the hosts that need no server code."""
+"""What lives beside the workbook and needs no server code: catalogue, client, hosts."""

@@ -1,4 +1,4 @@
-"""Our errors: each knows the cell error that a sheet shows and the HTTP status that the server sends."""
+"""Our errors: each knows the cell error a sheet shows and the HTTP status the server sends."""
 
 from __future__ import annotations
 

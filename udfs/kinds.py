@@ -1,4 +1,4 @@
-"""Kinds of argument: each turns what a host passed in into a Python value, or says what is wrong."""
+"""Kinds of argument: each turns what a host passed into a Python value or says what is wrong."""
 
 from __future__ import annotations
 
@@ -285,7 +285,12 @@ def _to_float(cell: Cell) -> float | None:
 
 
 def to_wire(value: object) -> Any:
-    """`value` with each CellError as JSON: what the wire carries for a cell or a grid."""
+    """What the wire carries for a cell or a grid: each CellError as JSON.
+
+    A number that JSON cannot hold (not finite) becomes #NUM!.
+    """
+    if isinstance(value, float) and not math.isfinite(value):
+        return CellError("#NUM!", f"{value} is not a number.").to_json()
     if isinstance(value, CellError):
         return value.to_json()
     if isinstance(value, (list, tuple)):
