@@ -237,8 +237,7 @@ SENTIMENT = Function(
 
 # Words that cannot name an argument in VBA (the xlwings module), the add-in's IDL or JavaScript.
 # Sources: MS-VBAL 3.3.5.2 "Reserved Identifiers"; UNO developer guide, "UNOIDL"; ECMA-262 12.7.2.
-_RESERVED = frozenset(
-    """
+_RESERVED_WORDS = """
     abs addressof and any array as async attribute await base boolean byref byte byval call case
     catch cbool ccur cdate cdbl cdec cdecl cint circle class clng clnglng clngptr close const
     constants csng cstr currency cvar cverr date debug decimal declare default defbool defbyte
@@ -253,8 +252,8 @@ _RESERVED = frozenset(
     short single singleton spc static step stop string struct sub super switch tab then this
     throw to true try type typedef typeof ubound union unlock unsigned until var variant void
     wend while with withevents write xor yield
-    """.split()
-)
+"""
+_RESERVED = frozenset(_RESERVED_WORDS.split())
 
 
 def check(functions: Iterable[Function]) -> None:

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from udfs.errors import BadInput, CellError, OutOfRange, short
 
-Cell: TypeAlias = None | bool | int | float | str | CellError
+Cell: TypeAlias = bool | int | float | str | CellError | None
 Grid: TypeAlias = list[list[Cell]]
 
 MAX_TEXT_CHARS = 32_767  # what one Excel cell can hold
