@@ -1,0 +1,1 @@
+"""The models that answer the functions: tokens in, numbers out."""

@@ -1,0 +1,97 @@
+"""Turns texts into batches of token ids whose shapes do not depend on who else is in the batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from tokenizers import Tokenizer
+
+LENGTH_STEP = 8
+BATCH_TOKENS = 1024
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Texts of one padded length, to be run together.
+
+    token_ids (B, T) int32, zero after a text's end; lengths (B,) int32, tokens of each text;
+    rows (B,) the texts' places in the caller's list.
+    """
+
+    token_ids: np.ndarray
+    lengths: np.ndarray
+    rows: np.ndarray
+
+
+class TextReader:
+    """Tokenises texts as the artefact's config says. Not thread-safe: one owner, or a lock.
+
+    truncation "head" keeps the first max_tokens tokens of a long text; "head_tail" keeps the first
+    `head_tokens` and the last ones, because reviews often close with their verdict.
+    """
+
+    def __init__(
+        self,
+        tokenizer_json: str,
+        max_tokens: int,
+        truncation: str = "head",
+        head_tokens: int | None = None,
+    ) -> None:
+        if truncation not in ("head", "head_tail"):
+            raise ValueError(f'truncation is {truncation!r}; expected "head" or "head_tail"')
+        self.max_tokens = max_tokens
+        self.head_tokens = 3 * max_tokens // 8 if head_tokens is None else head_tokens
+        self._keep_tail = truncation == "head_tail"
+        self._tokenizer = Tokenizer.from_str(tokenizer_json)
+        self._tokenizer.no_padding()
+        self._tokenizer.no_truncation()
+        if not self._keep_tail:
+            self._tokenizer.enable_truncation(max_tokens)
+
+    def read(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of each text, special tokens included, at most max_tokens each."""
+        ids = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(texts))]
+        if self._keep_tail:
+            ids = [self._head_and_tail(one) for one in ids]
+        return ids
+
+    def _head_and_tail(self, ids: list[int]) -> list[int]:
+        if len(ids) <= self.max_tokens:
+            return ids
+        return ids[: self.head_tokens] + ids[self.head_tokens - self.max_tokens :]
+
+
+def padded_length(tokens: int) -> int:
+    """The length a text of so many tokens is padded to: a property of the text alone."""
+    return max(LENGTH_STEP, -(-tokens // LENGTH_STEP) * LENGTH_STEP)
+
+
+def batches(ids: Sequence[Sequence[int]], batch_tokens: int = BATCH_TOKENS) -> Iterator[Batch]:
+    """Batches of texts of equal padded length, the longest first.
+
+    A batch has a power of two of rows, at most batch_tokens tokens, so that few shapes occur and
+    each is prepared once by the runtime.
+    """
+    by_length: dict[int, list[int]] = {}
+    for row, one in enumerate(ids):
+        by_length.setdefault(padded_length(len(one)), []).append(row)
+    for length in sorted(by_length, reverse=True):
+        rows = by_length[length]
+        start = 0
+        while start < len(rows):
+            most = max(1, min(batch_tokens // length, len(rows) - start))
+            size = 1 << (most.bit_length() - 1)
+            yield _batch(ids, rows[start : start + size], length)
+            start += size
+
+
+def _batch(ids: Sequence[Sequence[int]], rows: Sequence[int], length: int) -> Batch:
+    token_ids = np.zeros((len(rows), length), dtype=np.int32)
+    lengths = np.zeros(len(rows), dtype=np.int32)
+    for index, row in enumerate(rows):
+        one = ids[row]
+        token_ids[index, : len(one)] = one
+        lengths[index] = len(one)
+    return Batch(token_ids, lengths, np.asarray(rows))
