@@ -1,0 +1,1 @@
+"""What is installed into Excel and LibreOffice, and the generator of every derived file."""

@@ -1,0 +1,104 @@
+"""Writes udfs/REFERENCE.md, the users' reference of every function, from the catalogue."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from udfs.catalogue import FUNCTIONS, NAMESPACE, Arg, Function
+
+PATH = Path("udfs/REFERENCE.md")
+
+_INTRO = f"""\
+# Function reference
+
+<!-- Written by `python -m addin.build` from udfs/catalogue.py. Change it there. -->
+
+Every function stands in the namespace `{NAMESPACE}`: type `={NAMESPACE}.` into a cell and Excel or
+LibreOffice offers the list. Text in brackets may be left out. A range is sent to the server as one
+request, an empty cell gives an empty answer, and a bad cell spoils only itself.
+
+| you see | it means |
+|---|---|
+| `#VALUE!` | an argument cannot be used; Excel shows why when you point at the cell |
+| `#N/A` | there is honestly no answer (for instance below `min_confidence`), or the server is not \
+reachable or busy |
+| `#NUM!` | a number lies outside what can be used |
+"""
+
+
+def generated_files() -> dict[Path, str | bytes]:
+    """The reference, by its path from the repository root."""
+    return {PATH: "\n".join([_INTRO, _contents(), *map(_section, FUNCTIONS.values())])}
+
+
+def _contents() -> str:
+    rows = [f"| [{f.dotted}](#{_anchor(f)}) | {_cell(f.summary)} |" for f in FUNCTIONS.values()]
+    return "\n".join(["| function | what it tells |", "|---|---|", *rows, ""])
+
+
+def _section(function: Function) -> str:
+    rows = [f"| `{arg.name}` | {_cell(_expects(arg))} | {_cell(arg.help)} |" for arg in function.args]
+    return "\n".join(
+        [
+            f"## {function.dotted}",
+            "",
+            f"`={function.signature()}`",
+            "",
+            function.summary,
+            "",
+            "| argument | takes | what it is |",
+            "|---|---|---|",
+            *rows,
+            "",
+            f"**Answer.** {function.returns}",
+            "",
+            *_spills(function),
+            "**Example.**",
+            "",
+            "```",
+            function.example_formula(),
+            f"→ {_answer(function.example.answer)}",
+            "```",
+            "",
+            "**Spelling.** "
+            f"Excel add-in and LibreOffice `{function.dotted}`; "
+            f"Excel with xlwings `{function.underscored}`; "
+            f"in a file that Excel saved `{function.saved}`; "
+            f"command line `shopsheet call {function.name}`.",
+            "",
+        ]
+    )
+
+
+def _expects(arg: Arg) -> str:
+    expects = arg.kind.describe()
+    if arg.required:
+        return expects
+    if arg.default is None:
+        return f"{expects}; may be left out"
+    default = f'"{arg.default}"' if isinstance(arg.default, str) else f"{arg.default:g}"
+    return f"{expects}; {default} if left out"
+
+
+def _spills(function: Function) -> list[str]:
+    option = function.spills.option
+    return [
+        f'**Spills.** With `{option}` = "{value}" each row grows into {len(columns)} columns: '
+        f"{', '.join(columns)}.\n"
+        for value, columns in function.spills.columns.items()
+    ]
+
+
+def _answer(answer: object) -> str:
+    if isinstance(answer, (list, tuple)):
+        return "; ".join(", ".join(map(str, row)) for row in answer)
+    return str(answer)
+
+
+def _anchor(function: Function) -> str:
+    """The heading's anchor as GitHub makes it: lower case, dots dropped."""
+    return function.dotted.lower().replace(".", "")
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
