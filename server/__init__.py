@@ -1,0 +1,1 @@
+"""The local inference server: engine, models, result store, HTTP edge and command line."""

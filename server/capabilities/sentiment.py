@@ -1,0 +1,101 @@
+"""SENTIMENT: the encoder's probabilities per text, turned into label, score and confidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from server.capabilities.base import Capability, Outcome
+from udfs.errors import CellError, ModelFailed, ShopsheetError
+from udfs.kinds import number_text
+
+STORED = np.dtype("<f4")  # the same bytes on every machine
+DECIMALS = 4  # finer than the 0.0005 within which two ways of computing may differ
+
+
+class Sentiment(Capability):
+    """Label, score and confidence of texts.
+
+    Stored per text are the raw probabilities, so every output and every min_confidence is served
+    by one run of the model.
+    """
+
+    name = "sentiment"
+    model = "encoder"
+
+    def prepare(self, args: Mapping[str, Any]) -> list[str | None]:
+        cells = chain.from_iterable(args["text"])
+        return [cell.strip() if isinstance(cell, str) else None for cell in cells]
+
+    def run(self, model: Any, items: Sequence[str]) -> list[bytes | ShopsheetError]:
+        rows = np.asarray(model.predict_proba(list(items)), dtype=STORED)
+        if rows.ndim != 2 or rows.shape[1] != len(model.labels):
+            raise ModelFailed(
+                f"The encoder gave an array of shape {rows.shape}; expected "
+                f"(texts, {len(model.labels)})."
+            )
+        sound = np.isfinite(rows).all(axis=1) & (np.abs(rows.sum(axis=1) - 1) < 0.01)
+        return [
+            row.tobytes()
+            if good
+            else ModelFailed("The model gave no usable probabilities for this text.")
+            for row, good in zip(rows, sound, strict=True)
+        ]
+
+    def is_intact(self, model: Any, stored: bytes) -> bool:
+        return len(stored) == len(model.labels) * STORED.itemsize
+
+    def answer(
+        self, model: Any, args: Mapping[str, Any], outcomes: Sequence[Outcome]
+    ) -> list[list[Any]]:
+        grid, output = args["text"], args["output"]
+        cells = list(chain.from_iterable(grid))
+        judged = _judge(model.labels, outcomes)
+        width = len(grid[0])
+        answers: list[Any] = []
+        for cell, outcome in zip(cells, outcomes, strict=True):
+            if isinstance(outcome, bytes):
+                answers.append(_show(*next(judged), output, args["min_confidence"]))
+                continue
+            # A bad cell shows its own error, an empty one stays empty.
+            shown: Any = ""
+            if isinstance(outcome, ShopsheetError):
+                shown = outcome.to_cell()
+            elif isinstance(cell, CellError):
+                shown = cell
+            answers.append([shown] * 3 if output == "all" else shown)
+        if output == "all":
+            return answers
+        return [answers[start : start + width] for start in range(0, len(answers), width)]
+
+
+def _judge(labels: Sequence[str], outcomes: Sequence[Outcome]) -> Any:
+    """Label, score and confidence of each outcome that has probabilities, as an iterator."""
+    stored = b"".join(outcome for outcome in outcomes if isinstance(outcome, bytes))
+    rows = np.frombuffer(stored, dtype=STORED).reshape(-1, len(labels)).astype(np.float64)
+    label_ids = rows.argmax(axis=1) if len(rows) else np.zeros(0, dtype=int)
+    scores = rows[:, labels.index("positive")] - rows[:, labels.index("negative")]
+    confidence = rows[np.arange(len(rows)), label_ids]
+    # Adding 0.0 turns a rounded -0.0 into 0.0.
+    return zip(
+        [labels[label_id] for label_id in label_ids.tolist()],
+        (scores.round(DECIMALS) + 0.0).tolist(),
+        confidence.round(DECIMALS).tolist(),
+        strict=True,
+    )
+
+
+def _show(label: str, score: float, confidence: float, output: str, min_confidence: float) -> Any:
+    undecided: CellError | None = None
+    if confidence < min_confidence:
+        undecided = CellError(
+            "#N/A",
+            f"confidence {number_text(confidence)} is below min_confidence "
+            f"{number_text(min_confidence)}",
+        )
+    if output == "all":  # the confidence is shown in any case: it says why
+        return [undecided or label, score if undecided is None else undecided, confidence]
+    return undecided or (label if output == "label" else score)

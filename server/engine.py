@@ -1,0 +1,444 @@
+"""The engine: takes calls of functions, asks the store first and the models for the rest."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from server.batching import (
+    Cancelled,
+    Job,
+    Limits,
+    QueueFull,
+    Worker,
+    WorkerDown,
+    WorkerStats,
+)
+from server.capabilities import CAPABILITIES, Capability, Outcome
+from server.settings import Settings
+from server.store import KeyMaker, Store, StoreStats
+from udfs import catalogue
+from udfs.catalogue import Function
+from udfs.errors import ModelFailed, NotReady, ShopsheetError
+from udfs.kinds import is_range
+
+log = logging.getLogger(__name__)
+
+POLL_S = 0.25  # how often a waiting call looks whether its caller is still there
+CHECK_TEXT = "good"
+RETRY_LOADING_S = 2.0
+RETRY_BUSY_S = 5.0
+
+
+class EncoderLike(Protocol):
+    """What the engine needs of an encoder (server/models/encoder.py)."""
+
+    labels: tuple[str, ...]
+    version: str
+    card: dict[str, Any]
+    backend: str
+
+    def predict_proba(self, texts: Sequence[str]) -> Any: ...
+    def close(self) -> None: ...
+
+
+class CallAbandoned(Exception):
+    """The caller went away before the answer was there."""
+
+
+@dataclass
+class Answer:
+    """What became of one call: a value (cell or grid) or an error, and who gave it."""
+
+    value: Any = None
+    error: ShopsheetError | None = None
+    model: str | None = None
+    function: str = ""
+    cells: int = 0
+
+    def unwrap(self) -> Any:
+        """The value. Raises: the error of the call."""
+        if self.error is not None:
+            raise self.error
+        return self.value
+
+
+@dataclass
+class EngineStats:
+    """Counts since the engine started, for /metrics."""
+
+    workers: list[WorkerStats]
+    store: StoreStats
+    cells: dict[tuple[str, str], int]  # by function and source: store, model or none
+
+
+@dataclass
+class _Work:
+    """One call on its way through the engine."""
+
+    answer: Answer
+    function: Function
+    capability: Capability
+    args: dict[str, Any]
+    scalar: bool
+    items: list[str | None]
+    keys: list[bytes | None] = field(default_factory=list)
+
+
+class Engine:
+    """All workers and the result store. Calls may come from many threads at once."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        load_encoder: Callable[[], EncoderLike] | None = None,
+        store: Store | None = None,
+    ) -> None:
+        """An engine whose models begin to load at once, each in its worker's thread."""
+        self.settings = settings
+        self.store = store or open_store(settings)
+        self._cells: dict[tuple[str, str], int] = {}
+        self._cells_lock = threading.Lock()
+        limits = Limits(
+            max_waiting_items=settings.max_waiting_items,
+            max_batch_items=settings.max_batch_items,
+            batch_s=settings.batch_ms / 1000,
+            quiet_batch_s=settings.quiet_batch_ms / 1000,
+            interactive_items=settings.interactive_items,
+        )
+        self.workers: dict[str, Worker[EncoderLike]] = {
+            "encoder": Worker(
+                "encoder",
+                load=load_encoder or (lambda: load_shipped_encoder(settings)),
+                check=_check_encoder,
+                unload=lambda encoder: encoder.close(),
+                on_results=self._keep,
+                cost=CAPABILITIES["sentiment"].cost,
+                limits=limits,
+            )
+        }
+
+    # Calls
+
+    def call(self, name: str, *args: object, use_store: bool = True) -> Any:
+        """The value of one call: a cell or a grid.
+
+        Raises: ShopsheetError.
+        """
+        return self.calls([(name, args)], use_store=use_store)[0].unwrap()
+
+    def submit(
+        self,
+        function: str,
+        items: Sequence[object],
+        options: Mapping[str, object] | None = None,
+        use_store: bool = True,
+    ) -> list[Any]:
+        """One result per item (a cell; a list of cells where the function spills to the right).
+
+        `options` are the arguments after the first, by name. Raises: ShopsheetError.
+        """
+        if not items:
+            return []
+        declared = catalogue.get(function)
+        options = dict(options or {})
+        args = [[[item] for item in items], *(options.pop(a.name, None) for a in declared.args[1:])]
+        if options:
+            raise catalogue.BadInput(
+                f"{declared.name} has no argument {', '.join(options)}: {declared.signature()}."
+            )
+        answer = self.calls([(function, args)], use_store=use_store)[0]
+        return [row if len(row) > 1 else row[0] for row in answer.unwrap()]
+
+    def calls(
+        self,
+        calls: Sequence[tuple[str, Sequence[object]]],
+        use_store: bool = True,
+        deadline: float | None = None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> list[Answer]:
+        """One answer per call, in order; a call that fails does not touch the others.
+
+        deadline: on time.monotonic(); by default call_timeout_s from now.
+        cancelled: asked now and then; when true the call is given up.
+        Raises: NotReady if a model is loading or too much is waiting; CallAbandoned.
+        """
+        if deadline is None:
+            deadline = time.monotonic() + self.settings.call_timeout_s
+        answers: list[Answer] = []
+        work: list[_Work] = []
+        for name, args in calls:
+            answer = Answer()
+            answers.append(answer)
+            try:
+                work.append(self._bind(answer, name, args))
+            except ShopsheetError as error:
+                answer.error = error
+        for capability in dict.fromkeys(w.capability for w in work):
+            mine = [w for w in work if w.capability is capability]
+            self._serve(capability, mine, use_store, deadline, cancelled)
+        return answers
+
+    def _bind(self, answer: Answer, name: str, raw_args: Sequence[object]) -> _Work:
+        function = catalogue.get(name)
+        answer.function = function.name
+        args = function.bind(raw_args)
+        capability = CAPABILITIES[function.capability]
+        scalar = not is_range(raw_args[0]) and not function.columns(args)
+        items = capability.prepare(args)
+        answer.cells = len(items)
+        return _Work(answer, function, capability, args, scalar, items)
+
+    def _serve(
+        self,
+        capability: Capability,
+        work: Sequence[_Work],
+        use_store: bool,
+        deadline: float,
+        cancelled: Callable[[], bool],
+    ) -> None:
+        worker, model = self._ready_worker(capability.model, deadline)
+        identity = model_name(capability.model, model)
+        keyed: dict[bytes, str] = {}
+        for w in work:
+            maker = KeyMaker(
+                capability.name, f"{identity}/{model.backend}", *capability.options(w.args)
+            )
+            asked = [item for item in w.items if item is not None]
+            keys = maker.keys(asked)
+            keyed.update(zip(keys, asked, strict=True))
+            left = iter(keys)
+            w.keys = [None if item is None else next(left) for item in w.items]
+        outcomes = self._stored(capability, model, keyed) if use_store else {}
+        missing = [key for key in keyed if key not in outcomes]
+        if missing:
+            # Texts of about the same length make cheap batches, so they are queued together.
+            missing.sort(key=lambda key: capability.cost(keyed[key]))
+            outcomes |= self._computed(
+                worker,
+                capability,
+                {key: keyed[key] for key in missing},
+                use_store,
+                deadline,
+                cancelled,
+            )
+        computed = set(missing)
+        for w in work:
+            self._answer(w, model, identity, outcomes, computed)
+
+    def _ready_worker(self, name: str, deadline: float) -> tuple[Worker[EncoderLike], EncoderLike]:
+        worker = self.workers[name]
+        patience = min(self.settings.load_timeout_s, deadline - time.monotonic())
+        try:
+            return worker, worker.wait_ready(max(patience, 0))
+        except TimeoutError as error:
+            raise NotReady(
+                f"The model {name} is still loading. Try again in a few seconds.", RETRY_LOADING_S
+            ) from error
+        except WorkerDown as error:
+            raise _down(error) from error
+
+    def _stored(
+        self, capability: Capability, model: EncoderLike, keyed: Mapping[bytes, str]
+    ) -> dict[bytes, Outcome]:
+        keys = list(keyed)
+        return {
+            key: value
+            for key, value in zip(keys, self.store.get_many(keys), strict=True)
+            if value is not None and capability.is_intact(model, value)
+        }
+
+    def _computed(
+        self,
+        worker: Worker[EncoderLike],
+        capability: Capability,
+        items: Mapping[bytes, str],
+        use_store: bool,
+        deadline: float,
+        cancelled: Callable[[], bool],
+    ) -> dict[bytes, Outcome]:
+        keys: list[Hashable] = [key if use_store else _Unstored(key) for key in items]
+        try:
+            job = worker.submit(capability.run, list(items.values()), keys)
+        except QueueFull as error:
+            raise NotReady(
+                f"The server is busy: {error}. Try again in a moment, or with fewer cells.",
+                RETRY_BUSY_S,
+            ) from error
+        except WorkerDown as error:
+            raise _down(error) from error
+        self._wait(job, deadline, cancelled)
+        return {key: _outcome(outcome) for key, outcome in zip(items, job.outcomes(), strict=True)}
+
+    def _wait(self, job: Job, deadline: float, cancelled: Callable[[], bool]) -> None:
+        while True:
+            left = deadline - time.monotonic()
+            if job.wait(max(0.0, min(POLL_S, left))):
+                return
+            if cancelled():
+                job.cancel()
+                raise CallAbandoned("the caller went away")
+            if left <= 0:
+                job.cancel()
+                return
+
+    def _answer(
+        self,
+        w: _Work,
+        model: EncoderLike,
+        identity: str,
+        outcomes: Mapping[bytes, Outcome],
+        computed: set[bytes],
+    ) -> None:
+        mine = [None if key is None else outcomes[key] for key in w.keys]
+        asked = sum(key is not None for key in w.keys)
+        fresh = sum(key in computed for key in w.keys) if computed else 0
+        self._count(w.function.name, model=fresh, store=asked - fresh, none=len(w.keys) - asked)
+        w.answer.model = identity
+        late = sum(isinstance(outcome, NotReady) for outcome in mine)
+        if late:
+            down = next(outcome for outcome in mine if isinstance(outcome, NotReady))
+            done = len(mine) - late
+            w.answer.error = NotReady(
+                f"{down.message} {done:,} of {len(mine):,} cells are done and kept: "
+                "ask again to go on from there.",
+                down.retry_after_s,
+            )
+            return
+        grid = w.capability.answer(model, w.args, mine)
+        w.answer.value = grid[0][0] if w.scalar else grid
+
+    def _count(self, function: str, **cells_by_source: int) -> None:
+        with self._cells_lock:
+            for source, cells in cells_by_source.items():
+                place = (function, source)
+                self._cells[place] = self._cells.get(place, 0) + cells
+
+    def _keep(self, results: Sequence[tuple[Hashable, Any]]) -> None:
+        self.store.put_many(
+            (key, value)
+            for key, value in results
+            if isinstance(key, bytes) and isinstance(value, bytes)
+        )
+
+    # Everything else
+
+    def wait_ready(self, timeout_s: float) -> None:
+        """Nothing, once every model has loaded and answered.
+
+        Raises: NotReady saying which one has not, and why.
+        """
+        deadline = time.monotonic() + timeout_s
+        for name in self.workers:
+            worker = self.workers[name]
+            try:
+                worker.wait_ready(max(0.0, deadline - time.monotonic()))
+            except TimeoutError as error:
+                raise NotReady(
+                    f"The model {name} has not loaded within {timeout_s:g} s.", RETRY_LOADING_S
+                ) from error
+            except WorkerDown as error:
+                raise _down(error) from error
+
+    def health(self, timeout_s: float = 5.0) -> dict[str, str | None]:
+        """Per worker what is wrong, None if its model has just answered a tiny question."""
+        return {name: worker.check(timeout_s) for name, worker in self.workers.items()}
+
+    def models(self) -> list[dict[str, Any]]:
+        """The loaded models: name, version, backend, labels and card."""
+        shown = []
+        for name, worker in self.workers.items():
+            entry: dict[str, Any] = {"name": name, "state": worker.stats().state}
+            try:
+                model = worker.wait_ready(0)
+            except (TimeoutError, WorkerDown) as error:
+                entry["problem"] = str(error)
+            else:
+                entry |= {
+                    "model": model_name(name, model),
+                    "version": model.version,
+                    "backend": model.backend,
+                    "labels": list(model.labels),
+                    "card": model.card,
+                }
+            shown.append(entry)
+        return shown
+
+    def stats(self) -> EngineStats:
+        return EngineStats(
+            workers=[worker.stats() for worker in self.workers.values()],
+            store=self.store.stats(),
+            cells=dict(self._cells),
+        )
+
+    def close(self) -> None:
+        """Nothing; stops the workers, answers who still waits, writes what the store holds."""
+        for worker in self.workers.values():
+            worker.close()
+        self.store.close()
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+@dataclass(frozen=True)
+class _Unstored:
+    """Key of an item that is shared while in flight and never stored."""
+
+    key: bytes
+
+
+def open_store(settings: Settings) -> Store:
+    """The store that the settings ask for."""
+    path: Path | None = settings.store_path if settings.store else None
+    return Store(path, settings.store_max_mb * 1024 * 1024, settings.store_memory_items)
+
+
+def load_shipped_encoder(settings: Settings) -> EncoderLike:
+    """The encoder in settings.encoder_folder. Raises: ModelFailed."""
+    from server.models.encoder import Encoder  # heavy: numpy, tokenizers and the backend
+
+    return Encoder.load(
+        settings.encoder_folder,
+        backend=settings.backend,
+        threads=settings.model_threads or None,
+    )
+
+
+def model_name(name: str, model: EncoderLike) -> str:
+    """Name and version as results carry them: encoder@2026.11-ab12cd34."""
+    return f"{name}@{model.version}"
+
+
+def _check_encoder(encoder: EncoderLike) -> None:
+    rows = encoder.predict_proba([CHECK_TEXT])
+    if len(rows) != 1 or len(rows[0]) != len(encoder.labels):
+        raise ModelFailed("The encoder did not give one probability per label for a short text.")
+
+
+def _down(error: WorkerDown) -> NotReady:
+    return NotReady(
+        f"{str(error)[:1].upper()}{str(error)[1:]}. Run `shopsheet doctor` to find out why.",
+        RETRY_BUSY_S,
+    )
+
+
+def _outcome(outcome: object) -> Outcome:
+    if isinstance(outcome, bytes | ShopsheetError):
+        return outcome
+    if isinstance(outcome, Cancelled):
+        return NotReady("The time limit of the call has passed.", RETRY_BUSY_S)
+    if isinstance(outcome, WorkerDown):
+        return _down(outcome)
+    log.error(
+        "an item failed in the model", exc_info=outcome if isinstance(outcome, Exception) else None
+    )
+    return ModelFailed("The model failed on this text. The server's log says more.")
