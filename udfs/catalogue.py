@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from udfs.errors import BadInput
+from udfs.errors import BadInput, ShopsheetError
 from udfs.kinds import Choice, Kind, Number, Texts, is_blank, is_range
 
 NAMESPACE: Final = "SHOP"  # saved workbooks contain it: it never changes
@@ -274,6 +274,11 @@ def check(functions: Iterable[Function]) -> None:
                     f"argument {arg.name} is a {type(arg.kind).__name__} here and a "
                     f"{kinds[arg.name].__name__} elsewhere; one name means one kind"
                 )
+        if not problems:
+            try:
+                function.bind(function.example.args)
+            except ShopsheetError as error:
+                problems.append(f"its example is refused: {error}")
         if problems:
             raise ValueError(f"{function.dotted} cannot be offered: {'; '.join(problems)}.")
 
@@ -328,8 +333,7 @@ def _arg_problems(function: Function) -> Iterable[str]:
     option = next((arg for arg in function.args if arg.name == function.spills.option), None)
     unknown = set(function.spills.columns) - set(option.kind.choices if option else ())
     if unknown or (function.spills.option and option is None):
-        yield f"it spills by {function.spills.option}={sorted(unknown)}, which cannot be chosen"
-    function.bind(function.example.args)
+        yield f"it spills by {function.spills.option} {sorted(unknown)}, which cannot be chosen"
 
 
 def get(name: str) -> Function:

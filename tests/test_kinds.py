@@ -1,0 +1,256 @@
+"""Argument kinds: what a host passes becomes what a capability can rely on, or a clear error."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from udfs.errors import (
+    CELL_ERRORS,
+    BadInput,
+    CellError,
+    NotReady,
+    OutOfRange,
+    Undecided,
+    error_from_code,
+)
+from udfs.kinds import (
+    MAX_TEXT_CHARS,
+    Choice,
+    Kind,
+    Number,
+    Texts,
+    from_wire,
+    is_blank,
+    number_text,
+    to_wire,
+)
+
+errors = st.builds(CellError, st.sampled_from(CELL_ERRORS), st.text(max_size=20))
+cells = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=40) | errors
+grids = st.integers(1, 4).flatmap(
+    lambda width: st.lists(st.lists(cells, min_size=width, max_size=width), min_size=1, max_size=4)
+)
+
+
+# Texts
+
+
+@given(grids)
+def test_texts_keep_the_shape_and_hold_only_texts_blanks_and_errors(grid: list[list[Any]]) -> None:
+    parsed = Texts().parse(grid, "text")
+    assert [len(row) for row in parsed] == [len(row) for row in grid]
+    for cell in (cell for row in parsed for cell in row):
+        assert cell is None or isinstance(cell, CellError) or (isinstance(cell, str) and cell)
+        if isinstance(cell, str):
+            cell.encode("utf-8")  # no half characters: a tokenizer would refuse the whole batch
+
+
+@given(grids)
+def test_texts_read_the_same_from_the_wire(grid: list[list[Any]]) -> None:
+    texts = Texts()
+    once = texts.parse(grid, "text")
+    assert texts.parse(once, "text") == once
+    direct = [
+        [repr(cell.code) if isinstance(cell, CellError) else cell for cell in r] for r in once
+    ]
+    wired = texts.parse(to_wire(grid), "text")
+    assert [
+        [repr(cell.code) if isinstance(cell, CellError) else cell for cell in row] for row in wired
+    ] == direct
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        ("good", "good"),
+        (5.0, "5"),
+        (5, "5"),
+        (0.1, "0.1"),
+        (-2.50, "-2.5"),
+        (1e300, "1e+300"),
+        (True, "TRUE"),
+        (False, "FALSE"),
+        ("", None),
+        (" \t\n\u3000", None),
+        (None, None),
+        ("  kept  ", "  kept  "),
+        ("cut \ud83d", "cut \ufffd"),
+        ("whole \ud83d\ude00", "whole 😀"),
+        ({"error": {"code": "#N/A", "message": "m"}}, CellError("#N/A", "m")),
+        ({"error": {"code": "#REF!"}}, CellError("#REF!", "")),
+    ],
+)
+def test_a_cell_as_text(raw: Any, expected: Any) -> None:
+    assert Texts().parse(raw, "text") == [[expected]]
+    assert Texts().parse(((raw,),), "text") == [[expected]]
+
+
+def test_a_text_that_is_too_long_spoils_its_own_cell_only() -> None:
+    longest, too_long = "x" * MAX_TEXT_CHARS, "x" * (MAX_TEXT_CHARS + 1)
+    parsed = Texts().parse([[longest], [too_long]], "text")
+    assert parsed[0] == [longest]
+    assert isinstance(parsed[1][0], CellError)
+    assert parsed[1][0].code == "#VALUE!"
+    assert "32,768 characters" in parsed[1][0].message
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        ([], "empty range"),
+        ([[]], "empty range"),
+        (["a", "b"], r'flat list.*\[\["a"\],\["b"\]\]'),
+        ([["a"], ["b", "c"]], "2 cells in row 2 and 1 in row 1"),
+        ([["a"], "b"], "flat list"),
+        (object(), "where a cell was expected"),
+        ([[[1]]], "where a cell was expected"),
+        ({"error": {"code": "#OOPS"}}, "cell error"),
+        ({"error": "bad"}, "where a cell was expected"),
+    ],
+)
+def test_what_is_no_range_is_refused(raw: Any, message: str) -> None:
+    with pytest.raises(BadInput, match=message):
+        Texts().parse(raw, "text")
+
+
+# Choice and Number
+
+
+def test_a_choice_in_any_case() -> None:
+    kind = Choice("label", "score", "all")
+    assert kind.parse(" ALL ", "output") == "all"
+    assert kind.parse([["Score"]], "output") == "score"
+    assert kind.choices == ("label", "score", "all")
+    with pytest.raises(BadInput) as caught:
+        kind.parse("lable", "output")
+    assert caught.value.message == 'output is \'lable\'; expected "label", "score" or "all".'
+
+
+@pytest.mark.parametrize("raw", [5, True, None, ""])
+def test_a_choice_is_a_word(raw: Any) -> None:
+    with pytest.raises(BadInput, match="expected"):
+        Choice("a").parse(raw, "output")
+
+
+def test_a_range_where_one_cell_is_wanted_is_refused() -> None:
+    with pytest.raises(BadInput, match="2 by 1 cells; expected one cell"):
+        Number(0, 1).parse([[0.1], [0.2]], "min_confidence")
+
+
+def test_an_error_cell_as_an_option_is_that_error() -> None:
+    with pytest.raises(BadInput) as caught:
+        Number(0, 1).parse(CellError("#REF!", "gone"), "min_confidence")
+    assert caught.value.cell_error == "#REF!"
+    assert str(caught.value.message) == "min_confidence is the error #REF!. gone"
+    assert caught.value.to_cell() == CellError("#REF!", "min_confidence is the error #REF!. gone")
+
+
+@given(st.floats(0, 1))
+def test_a_number_within_its_bounds(value: float) -> None:
+    assert Number(0, 1).parse(value, "p") == value
+    assert Number(0, 1).parse(repr(value), "p") == value
+
+
+@given(st.floats(allow_nan=False).filter(lambda value: not 0 <= value <= 1))
+def test_a_number_outside_its_bounds(value: float) -> None:
+    with pytest.raises(OutOfRange if math.isfinite(value) else BadInput):
+        Number(0, 1).parse(value, "p")
+
+
+@pytest.mark.parametrize("raw", [True, "many", "", "nan", float("nan"), None, "0,5"])
+def test_what_is_no_number_is_refused(raw: Any) -> None:
+    with pytest.raises(BadInput, match="expected a number from 0 to 1"):
+        Number(0, 1).parse(raw, "p")
+
+
+def test_a_number_that_looks_like_a_percentage_gets_a_hint() -> None:
+    with pytest.raises(OutOfRange) as caught:
+        Number(0, 1).parse(80, "min_confidence")
+    assert caught.value.message == (
+        "min_confidence is 80; expected a number from 0 to 1. Write 80% or 0.8."
+    )
+
+
+def test_whole_numbers() -> None:
+    kind = Number(1, integer=True)
+    assert kind.parse(3.0, "top_n") == 3
+    assert isinstance(kind.parse(3.0, "top_n"), int)
+    with pytest.raises(BadInput, match=r"top_n is 2\.5; expected a whole number of at least 1"):
+        kind.parse(2.5, "top_n")
+    assert Number(hi=9).describe() == "a number of at most 9"
+    assert Number().describe() == "a number"
+
+
+# What hosts and the wire need
+
+
+@pytest.mark.parametrize(
+    ("kind", "good", "bad"),
+    [
+        (Texts(), ["a", 1, True, None, [["a", None], [1.5, {"error": {"code": "#N/A"}}]]], [["a"]]),
+        (Choice("a", "b"), ["a", None], ["c", 1, [["a"], ["b"]]]),
+        (Number(0, 1), [0, 0.5, 1, None], [2, "x"]),
+        (Number(1, integer=True), [1, 7, None], [0, 1.5]),
+    ],
+)
+def test_the_json_schema_says_what_parse_does(kind: Kind, good: list[Any], bad: list[Any]) -> None:
+    schema = Draft202012Validator(kind.json_schema())
+    for raw in good:
+        schema.validate(raw)
+        if raw is not None:
+            kind.parse(raw, "arg")
+    for raw in bad:
+        assert not schema.is_valid(raw)
+        with pytest.raises((BadInput, OutOfRange)):
+            kind.parse(raw, "arg")
+
+
+def test_host_metadata_follows_from_the_kind() -> None:
+    assert (Texts().office_type, Texts().dimensionality) == ("any", "matrix")
+    assert (Choice("a").office_type, Choice("a").dimensionality) == ("string", "scalar")
+    assert (Number().office_type, Number().dimensionality) == ("number", "scalar")
+
+
+@given(grids)
+def test_the_wire_brings_back_what_was_sent(grid: list[list[Any]]) -> None:
+    sent = [[0.5 if isinstance(c, float) and not math.isfinite(c) else c for c in r] for r in grid]
+    assert from_wire(to_wire(sent)) == sent
+
+
+def test_blank_arguments() -> None:
+    assert is_blank(None)
+    assert is_blank("  ")
+    assert is_blank([[None]])
+    assert is_blank([[""]])
+    assert not is_blank(0)
+    assert not is_blank(False)
+    assert not is_blank([[None], [None]])
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_the_text_of_a_number_reads_back_as_the_number(value: float) -> None:
+    assert float(number_text(value)) == value
+
+
+# Errors
+
+
+def test_an_error_from_the_wire_keeps_code_and_message() -> None:
+    for code in CELL_ERRORS:
+        error = error_from_code(code, "why")
+        assert (error.cell_error, error.message) == (code, "why")
+    assert isinstance(error_from_code("#VALUE!", ""), BadInput)
+    assert isinstance(error_from_code("#NUM!", ""), OutOfRange)
+    assert isinstance(error_from_code("#N/A", ""), Undecided)
+    assert error_from_code("nonsense", "").cell_error == "#VALUE!"
+
+
+def test_an_error_says_how_long_to_wait() -> None:
+    assert NotReady("busy", retry_after_s=2).retry_after_s == 2
+    assert NotReady("busy").to_json() == {"error": {"code": "#N/A", "message": "busy"}}
