@@ -152,7 +152,7 @@ TEXT = SENTIMENT.args[0]
         (changed(name="TOP__N"), "capitals"),
         (changed(name="AB"), "3 to 115"),
         (changed(name="A" * 116), "3 to 115"),
-        (changed(name="LIFT2"), "cell address"),
+        (changed(name="ABC2"), "cell address"),
         (changed(name="R1C1"), "cell address"),
         (changed(name="XFD1048576"), "cell address"),
         (changed(capability="Not a module"), "Python module"),
@@ -176,6 +176,7 @@ TEXT = SENTIMENT.args[0]
         ),
         (changed(spills=Spill("output", {"everything": ("a", "b")})), "cannot be chosen"),
         (changed(spills=Spill("missing", {})), "cannot be chosen"),
+        (changed(example=Example(("a", "no"), "x")), "its example is refused: output is"),
     ],
 )
 def test_a_function_that_a_host_could_not_carry_is_refused(
