@@ -1,130 +1,27 @@
-"""The client against a small real HTTP server that speaks the wire contract and can misbehave."""
+"""The client against a small real HTTP server that can misbehave, and against the real one."""
 
 from __future__ import annotations
 
-import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.conftest import LiveServer
+from tests.wire_server import Handle, Handler, WireServer, running
 from udfs.client import Client, shopsheet_home, token_path
 from udfs.errors import BadInput, CellError, ModelFailed, NotReady, OutOfRange, Undecided
 from udfs.transport import split_url
 
-Handle = Callable[["Handler"], bool]
-
-
-def answer_cell(cell: Any, output: str) -> Any:
-    """A stand-in model: the label of a text is the text in capitals, its score its length."""
-    if isinstance(cell, dict):
-        return [cell] * 3 if output == "all" else cell
-    text = "" if cell is None else str(cell)
-    if text == "unsure":
-        bad = {"error": {"code": "#N/A", "message": "confidence 0.55 is below 0.8"}}
-        return [bad] * 3 if output == "all" else bad
-    if output == "all":
-        return [text.upper(), float(len(text)), 0.9] if text.strip() else ["", "", ""]
-    return (text.upper() if output == "label" else float(len(text))) if text.strip() else ""
-
-
-def answer_call(call: dict[str, Any]) -> dict[str, Any]:
-    args = call["args"]
-    output = (args[1] if len(args) > 1 else None) or "label"
-    if args[0] == "call fails":
-        return {"id": call["id"], "error": {"code": "#VALUE!", "message": "the server's own text"}}
-    if not isinstance(args[0], list):
-        value = answer_cell(args[0], output)
-        value = [value] if output == "all" else value
-    elif output == "all":
-        value = [answer_cell(row[0], output) for row in args[0]]
-    else:
-        value = [[answer_cell(cell, output) for cell in row] for row in args[0]]
-    return {"id": call["id"], "value": value, "model": "encoder@1"}
-
-
-class Handler(BaseHTTPRequestHandler):
-    """Answers calls; a test may put a function in `server.script` that answers instead once."""
-
-    protocol_version = "HTTP/1.1"
-    server: WireServer
-    disable_nagle_algorithm = True
-
-    def do_POST(self) -> None:
-        self.body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.reply()
-
-    def do_GET(self) -> None:
-        self.body = b""
-        self.reply()
-
-    def reply(self) -> None:
-        with self.server.lock:
-            self.server.requests.append(json.loads(self.body) if self.body else {})
-            self.server.headers.append(dict(self.headers))
-            script = self.server.script.pop(0) if self.server.script else None
-        if script is not None and not script(self):
-            return
-        if self.path == "/v1/calls":
-            calls = json.loads(self.body)["calls"]
-            self.send_json(200, {"results": [answer_call(call) for call in calls]})
-        else:
-            self.send_json(200, {"path": self.path})
-
-    def send_json(self, status: int, data: object, headers: dict[str, str] | None = None) -> None:
-        self.send_bytes(status, json.dumps(data).encode(), headers)
-
-    def send_bytes(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
-        self.send_response(status)
-        for name, value in (headers or {}).items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def drop(self) -> None:
-        self.close_connection = True
-        self.connection.shutdown(socket.SHUT_RDWR)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-class WireServer(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.lock = threading.Lock()
-        self.requests: list[Any] = []
-        self.headers: list[dict[str, str]] = []
-        self.script: list[Handle] = []
-        self.released = threading.Event()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-    def handle_error(self, *_: object) -> None:
-        pass  # a client that hangs up is what some tests are about
-
 
 @pytest.fixture
 def server() -> Iterator[WireServer]:
-    server = WireServer()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.released.set()
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with running() as server:
+        yield server
 
 
 @pytest.fixture
@@ -495,6 +392,49 @@ def test_closing_fails_what_still_waits(server: WireServer) -> None:
     assert not [t for t in threading.enumerate() if t.name.startswith("shopsheet-")]
 
 
+# Against the real server
+
+
+def test_the_real_server_gives_each_gathered_cell_its_own_answer(live_server: LiveServer) -> None:
+    texts = ["good", "bad", "很好", None, "物流太慢了", "  ", 5.0, "fine"]
+    with Client.from_environment(timeout_s=60) as client:
+        column = client.call("SENTIMENT", [[text] for text in texts], "all")
+        futures = [client.submit("SENTIMENT", text, "all") for text in texts]
+        assert [future.result(60)[0] for future in futures] == column
+        labels = [client.submit("SENTIMENT", text) for text in texts]
+        assert [future.result(60) for future in labels] == [row[0] for row in column]
+        grid = client.call("SENTIMENT", [["good", "bad"], [None, "很好"]], "label")
+        assert grid == [[column[0][0], column[1][0]], ["", column[2][0]]]
+
+
+def test_the_real_server_names_its_model_and_functions(live_server: LiveServer) -> None:
+    with Client.from_environment(timeout_s=60) as client:
+        assert client.wait_until_ready(60)
+        answer = client.answers([("SENTIMENT", ["good"])])[0]
+        assert answer.model is not None
+        assert answer.model.startswith("encoder@")
+        functions = client.get("/v1/functions")["functions"]
+        assert [function["name"] for function in functions] == ["SENTIMENT"]
+
+
+def test_the_real_server_abstains_and_refuses_like_the_contract(live_server: LiveServer) -> None:
+    with Client.from_environment(timeout_s=60) as client:
+        cells = client.call("SENTIMENT", [["good"], [CellError("#REF!", "gone")]], "label", 1)
+        assert cells[0][0].code == "#N/A"
+        assert "min_confidence" in cells[0][0].message
+        assert cells[1][0].code == "#REF!"
+        with pytest.raises(Undecided, match="min_confidence"):
+            client.call("SENTIMENT", "good", "label", 1)
+
+
+def test_the_real_server_wants_the_token(live_server: LiveServer) -> None:
+    with (
+        Client(live_server.url, token="wrong") as client,
+        pytest.raises(BadInput, match="wants its token"),
+    ):
+        client.call("SENTIMENT", "good")
+
+
 # Who we are and where the server is
 
 
@@ -506,8 +446,11 @@ def test_the_token_is_sent_and_a_wrong_one_explained(client: Client, server: Wir
     client.call("SENTIMENT", "a")
     assert server.headers[-1]["Authorization"] == "Bearer secret"
     server.script = [unauthorized]
-    with pytest.raises(BadInput, match=r"wants its token \(wrong token\).*SHOPSHEET_TOKEN"):
+    with pytest.raises(
+        BadInput, match=r"wants its token and says: wrong token.*SHOPSHEET_TOKEN"
+    ) as c:
         client.call("SENTIMENT", "b")
+    assert c.value.cell_error == "#N/A"
 
 
 def test_the_token_file_is_read_when_it_appears(server: WireServer, tmp_path: Path) -> None:

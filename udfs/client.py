@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import sys
@@ -372,31 +373,13 @@ class Client:
         """The error for a reply that is not 200, with the server's own text where it gave one."""
         data = reply.json()
         error = data.get("error") if isinstance(data, dict) else None
-        code, text = (
-            (error.get("code"), error.get("message"))
-            if isinstance(error, dict)
-            else (
-                None,
-                error,
-            )
-        )
-        if not isinstance(text, str) or not text:
+        code, text = None, error
+        if isinstance(error, dict):
+            code, text = error.get("code"), error.get("message")
+        if not isinstance(text, str):
             text = ""
         if reply.status == 401:
-            where = (
-                "The token of SHOPSHEET_TOKEN was sent"
-                if self._token
-                else (
-                    f"The token of {self._token_file} was sent"
-                    if self._token_file
-                    else "None was sent"
-                )
-            )
-            detail = f" ({text})" if text else ""
-            return BadInput(
-                f"The server at {self.url} wants its token{detail}. {where}; set SHOPSHEET_TOKEN "
-                "to the server's token, or unset it to use the token file."
-            )
+            return self._wrong_token(text)
         if reply.status == 503:
             text = text or f"The server at {self.url} is loading or busy. Try again in a moment."
             return NotReady(text, reply.retry_after_s)
@@ -405,6 +388,23 @@ class Client:
         if text:
             return ModelFailed(text) if reply.status >= 500 else BadInput(text)
         return NotReady(f"{self._not_ours()} (HTTP status {reply.status})")
+
+    def _wrong_token(self, text: str) -> ShopsheetError:
+        if self._token:
+            sent = "The token of SHOPSHEET_TOKEN was sent"
+        elif _read_token(self._token_file):
+            sent = f"The token of {self._token_file} was sent"
+        elif self._token_file:
+            sent = f"None was sent, for there is none in {self._token_file}"
+        else:
+            sent = "None was sent"
+        said = f" and says: {text}" if text else "."
+        error = BadInput(
+            f"The server at {self.url} wants its token{said} {sent}. Set SHOPSHEET_TOKEN to the "
+            "server's token; on one machine leave it unset: both then use the same file."
+        )
+        error.cell_error = "#N/A"  # the cell's arguments are not to blame
+        return error
 
     def _not_ours(self) -> str:
         return (
@@ -463,12 +463,7 @@ def _own(answer: Answer) -> Answer:
     """The answer with an exception of its own: threads that raise the same one would mix up."""
     if answer.error is None:
         return answer
-    error = error_from_code(answer.error.cell_error, answer.error.message)
-    if type(answer.error) in (NotReady, ModelFailed):
-        error = type(answer.error)(answer.error.message)
-    if isinstance(error, NotReady) and isinstance(answer.error, NotReady):
-        error.retry_after_s = answer.error.retry_after_s
-    return Answer(error=error, model=answer.model)
+    return Answer(error=copy.copy(answer.error), model=answer.model)
 
 
 def _read_result(result: object, number: str, call: _Call) -> Answer:
