@@ -158,7 +158,7 @@ def test_a_call_through_xlwings_as_from_a_cell(server: WireServer) -> None:
     calls = [
         ["SHOP_SENTIMENT_CODES", [text, "missing", "missing"]],
         ["SHOP_SENTIMENT_CODES", ["fine", "score", 0.0]],
-        ["SHOP_SENTIMENT_CODES", [{"range": "one cell"}, {"range": "LABEL"}, {"range": None}]],
+        ["SHOP_SENTIMENT_CODES", [{"range": "one cell"}, {"range": "label"}, {"range": None}]],
         ["SHOP_SENTIMENT_CODES", [["a", "b"], "label", 0.0]],
         ["SHOP_SENTIMENT_CODES", ["a", "wrong", 0.0]],
         ["SHOP_SENTIMENT", [text, "label", {"money": "0.5"}]],
