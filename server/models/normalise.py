@@ -5,7 +5,9 @@ import re
 
 import emoji
 
-_TAG = re.compile(r"<(?:br|p|div|span|b|i|strong|em|a|img|li|ul|ol|h[1-6])\b[^<>]*>|</[a-z0-9]+>", re.I)
+_TAG = re.compile(
+    r"<(?:br|p|div|span|b|i|strong|em|a|img|li|ul|ol|h[1-6])\b[^<>]*>|</[a-z0-9]+>", re.I
+)
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff]")
 _RUN = re.compile(r"(.)\1{3,}", re.S)
 _SPACE = re.compile(r"\s+")
