@@ -148,17 +148,18 @@ def _write_delimited(
     ]
 
 
-_NUMBER = re.compile(r"[+-]?[\d.,\s'()]*\d[\d.,\s'()]*([eE][+-]?\d+)?\s*%?")
+_RISKY_STARTS = "=+-@\t\r＝＋－＠"  # East Asian versions of Excel take the wide ones as well
+_NUMBER = re.compile(r"[+-][\d.,\s'()]+([eE][+-]?\d+)?%?")
 
 
 def is_risky(text: str) -> bool:
     """Whether a spreadsheet that opens a text file would take `text` for a formula.
 
-    Source: OWASP, "CSV Injection"; signed numbers and phone numbers are harmless.
+    A signed number is harmless. Source: OWASP, "CSV Injection".
     """
-    if not text or text[0] not in "=+-@\t\r":
+    if not text or text[0] not in _RISKY_STARTS:
         return False
-    return text[0] in "=@\t\r" or not _NUMBER.fullmatch(text)
+    return not _NUMBER.fullmatch(text)
 
 
 def _csv_text(cell: Any) -> str:
