@@ -282,14 +282,14 @@ class Worker(Generic[Model]):
             except BaseException as error:
                 # Also SystemExit and the like: a thread that ends must not leave anybody waiting.
                 problem = error if isinstance(error, Exception) else WorkerDown(repr(error))
-                loaded = self._model is not None
+                loaded = self._state == "ready"
                 crashes = 1 if time.monotonic() - started > HEALTHY_AFTER_S else crashes + 1
                 self._stop("failed", problem)
-                if not loaded and crashes > 1:
+                if loaded:
+                    log.error("worker %s crashed and starts again", self.name, exc_info=error)
+                else:  # the message says it; the traceback is for who asks for it
                     log.error("%s cannot be loaded: %s", self.name, problem)
-                    log.debug("why", exc_info=error)
-                else:
-                    log.exception("worker %s crashed and will be started again", self.name)
+                    log.debug("%s cannot be loaded", self.name, exc_info=error)
                 with self._lock:
                     wait_s = RESTART_WAITS_S[min(crashes, len(RESTART_WAITS_S)) - 1]
                     self._lock.wait_for(lambda: self._closing, wait_s)

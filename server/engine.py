@@ -38,13 +38,21 @@ RETRY_BUSY_S = 5.0
 class EncoderLike(Protocol):
     """What the engine needs of an encoder (server/models/encoder.py)."""
 
-    labels: tuple[str, ...]
-    version: str
-    card: dict[str, Any]
-    backend: str
+    @property
+    def labels(self) -> tuple[str, ...]: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def card(self) -> dict[str, Any]: ...
+    @property
+    def backend(self) -> str: ...
 
     def predict_proba(self, texts: Sequence[str]) -> Any: ...
     def close(self) -> None: ...
+
+
+class StillLoading(NotReady):
+    """A model has not finished loading, and may yet."""
 
 
 class CallAbandoned(Exception):
@@ -237,7 +245,7 @@ class Engine:
         try:
             return worker, worker.wait_ready(max(patience, 0))
         except TimeoutError as error:
-            raise NotReady(
+            raise StillLoading(
                 f"The model {name} is still loading. Try again in a few seconds.", RETRY_LOADING_S
             ) from error
         except WorkerDown as error:
@@ -334,12 +342,11 @@ class Engine:
         Raises: NotReady saying which one has not, and why.
         """
         deadline = time.monotonic() + timeout_s
-        for name in self.workers:
-            worker = self.workers[name]
+        for name, worker in self.workers.items():
             try:
                 worker.wait_ready(max(0.0, deadline - time.monotonic()))
             except TimeoutError as error:
-                raise NotReady(
+                raise StillLoading(
                     f"The model {name} has not loaded within {timeout_s:g} s.", RETRY_LOADING_S
                 ) from error
             except WorkerDown as error:
@@ -425,10 +432,8 @@ def _check_encoder(encoder: EncoderLike) -> None:
 
 
 def _down(error: WorkerDown) -> NotReady:
-    return NotReady(
-        f"{str(error)[:1].upper()}{str(error)[1:]}. Run `shopsheet doctor` to find out why.",
-        RETRY_BUSY_S,
-    )
+    reason = f"{str(error)[:1].upper()}{str(error)[1:]}".rstrip(".")
+    return NotReady(f"{reason}. Run `shopsheet doctor` for a check.", RETRY_BUSY_S)
 
 
 def _outcome(outcome: object) -> Outcome:

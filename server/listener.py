@@ -156,9 +156,14 @@ class _Server(TcpWSGIServer):
 class Listener:
     """A server that listens as soon as it is made; `run` serves until `stop`."""
 
-    def __init__(self, app: Flask, settings: Settings) -> None:
-        """Raises: PortTaken, saying by whom as far as can be known."""
-        self._socket = listen_socket(settings.host, settings.port)
+    def __init__(
+        self, app: Flask, settings: Settings, listening: socket.socket | None = None
+    ) -> None:
+        """A server on `listening`, or on a socket of its own.
+
+        Raises: PortTaken.
+        """
+        self._socket = listening or listen_socket(settings.host, settings.port)
         self.port: int = self._socket.getsockname()[1]
         self.url = settings.changed(port=self.port).url
         self._stopping = threading.Event()
@@ -198,6 +203,11 @@ class Listener:
         )
         self._server.read_timeout_s = settings.read_timeout_s
 
+    @property
+    def stopped(self) -> bool:
+        """Whether `stop` was called."""
+        return self._stopping.is_set()
+
     def run(self) -> None:
         """Nothing, after `stop` was called; the requests in work are finished first."""
         try:
@@ -227,7 +237,7 @@ class Listener:
 
 
 def listen_socket(host: str, port: int) -> socket.socket:
-    """A bound socket. Port 0 takes a free one.
+    """A socket that listens; who connects waits until it is served. Port 0 takes a free one.
 
     Raises: PortTaken if somebody listens there already, or the address cannot be used.
     """
@@ -240,6 +250,8 @@ def listen_socket(host: str, port: int) -> socket.socket:
         else:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
+        # Not later: until then another program could take the port.
+        listening.listen(BACKLOG)
         return listening
     except OSError as error:
         listening.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -58,7 +58,8 @@ class Sentiment(Capability):
         answers: list[Any] = []
         for cell, outcome in zip(cells, outcomes, strict=True):
             if isinstance(outcome, bytes):
-                answers.append(_show(*next(judged), output, args["min_confidence"]))
+                label, score, confidence = next(judged)
+                answers.append(_show(label, score, confidence, output, args["min_confidence"]))
                 continue
             # A bad cell shows its own error, an empty one stays empty.
             shown: Any = ""
@@ -72,8 +73,10 @@ class Sentiment(Capability):
         return [answers[start : start + width] for start in range(0, len(answers), width)]
 
 
-def _judge(labels: Sequence[str], outcomes: Sequence[Outcome]) -> Any:
-    """Label, score and confidence of each outcome that has probabilities, as an iterator."""
+def _judge(
+    labels: Sequence[str], outcomes: Sequence[Outcome]
+) -> Iterator[tuple[str, float, float]]:
+    """Label, score and confidence of each outcome that has probabilities."""
     stored = b"".join(outcome for outcome in outcomes if isinstance(outcome, bytes))
     rows = np.frombuffer(stored, dtype=STORED).reshape(-1, len(labels)).astype(np.float64)
     label_ids = rows.argmax(axis=1) if len(rows) else np.zeros(0, dtype=int)
