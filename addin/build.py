@@ -1,8 +1,4 @@
-"""Writes every file that is derived from the function catalogue; `--check` only compares.
-
-    python -m addin.build            write what has changed
-    python -m addin.build --check    change nothing; exit 1 and name the stale files, if any
-"""
+"""Writes every file that is derived from the function catalogue; `--check` only compares."""
 
 from __future__ import annotations
 
@@ -48,8 +44,11 @@ def write(files: Mapping[Path, bytes], paths: Iterable[Path]) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit status: 0 when all files are current, 1 when `--check` found stale ones."""
     parser = argparse.ArgumentParser(prog="python -m addin.build", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--check", action="store_true", help="write nothing, report stale files")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="write nothing; exit 1 and name the stale files, if any",
+    )
     args = parser.parse_args(argv)
 
     files = generated_files()

@@ -37,7 +37,9 @@ def _contents() -> str:
 
 
 def _section(function: Function) -> str:
-    rows = [f"| `{arg.name}` | {_cell(_expects(arg))} | {_cell(arg.help)} |" for arg in function.args]
+    rows = [
+        f"| `{arg.name}` | {_cell(_expects(arg))} | {_cell(arg.help)} |" for arg in function.args
+    ]
     return "\n".join(
         [
             f"## {function.dotted}",

@@ -23,9 +23,7 @@ CHINESE: dict[str, str] = {
         '"all" 标签、得分、置信度三列。省略时为 label。'
     ),
     "From 0 to 1: where the model is less sure of its label than this, the answer is "
-    "#N/A. 0 if left out.": (
-        "0 到 1 之间的数：模型对标签的把握低于它时返回 #N/A。省略时为 0。"
-    ),
+    "#N/A. 0 if left out.": ("0 到 1 之间的数：模型对标签的把握低于它时返回 #N/A。省略时为 0。"),
 }
 
 

@@ -82,7 +82,8 @@ def manifest(origin: str = ORIGIN) -> str:
     <SourceLocation DefaultValue={quoteattr(f"{base}/taskpane.html")}/>
   </DefaultSettings>
   <Permissions>ReadWriteDocument</Permissions>
-  <VersionOverrides xmlns="http://schemas.microsoft.com/office/taskpaneappversionoverrides" xsi:type="VersionOverridesV1_0">
+  <VersionOverrides xmlns="http://schemas.microsoft.com/office/taskpaneappversionoverrides"
+    xsi:type="VersionOverridesV1_0">
     <Hosts>
       <Host xsi:type="Workbook">
         <Runtimes>
@@ -189,4 +190,6 @@ def _icons(indent: int) -> str:
 
 
 def _image_resources(base: str) -> str:
-    return "\n".join(_resource("Image", f"Icon.{size}", f"{base}/icon-{size}.png") for size in SIZES)
+    return "\n".join(
+        _resource("Image", f"Icon.{size}", f"{base}/icon-{size}.png") for size in SIZES
+    )

@@ -131,7 +131,6 @@
         const response = await fetch(this.baseUrl + path, {
           headers: await this.headers(),
           signal: abort.signal,
-          cache: "no-store",
         });
         return { status: response.status, body: await response.json().catch(() => null) };
       } finally {
@@ -144,9 +143,9 @@
       if (!this.models.size) return;
       const { status, body } = await this.get("/v1/models");
       if (status !== 200 || !isRange(body?.models)) return;
-      const loaded = new Set(body.models.map((model) => `${model.name}@${model.version}`));
       for (const [name, model] of this.models) {
-        if (loaded.has(model)) continue;
+        const now = body.models.find((one) => one.name === model.split("@")[0]);
+        if (now && (!now.model || now.model === model)) continue; // the same, or still loading
         this.models.delete(name);
         this.forget();
       }
@@ -286,7 +285,6 @@
           headers: { ...headers, "Content-Type": "application/json" },
           body: JSON.stringify({ calls }),
           signal,
-          cache: "no-store",
         });
       } catch (error) {
         if (signal.aborted) throw new CallError("#N/A", text("cancelled"));

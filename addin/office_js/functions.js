@@ -4,40 +4,55 @@
 
   const { CallError, Client, text } = globalThis.Shopsheet;
   const TOKEN_KEY = "shopsheet.token";
+  const STORAGE_MS = 2000;
   const PREVIEW = "…";
 
-  // The token: in Office's storage, which all of the add-in's runtimes share, else the browser's.
+  // The token: in Office's storage, which outlives the browser's, and in the browser's.
   const token = {
     memory: null,
     kept: true, // false where nothing can be stored and the token lives as long as the page
     async get() {
-      if (this.memory === null) this.memory = await this.read();
-      return this.memory || null;
+      this.memory ??= (await fromOffice()) || fromBrowser();
+      return this.memory;
     },
     async set(value) {
       this.memory = value;
-      try {
-        if (globalThis.OfficeRuntime?.storage) {
-          await (value ? globalThis.OfficeRuntime.storage.setItem(TOKEN_KEY, value) : globalThis.OfficeRuntime.storage.removeItem(TOKEN_KEY));
-        } else if (value) {
-          globalThis.localStorage.setItem(TOKEN_KEY, value);
-        } else {
-          globalThis.localStorage.removeItem(TOKEN_KEY);
-        }
-        this.kept = true;
-      } catch {
-        this.kept = false;
-      }
-    },
-    async read() {
-      try {
-        const office = globalThis.OfficeRuntime?.storage;
-        return (office ? await office.getItem(TOKEN_KEY) : globalThis.localStorage.getItem(TOKEN_KEY)) || "";
-      } catch {
-        return "";
-      }
+      const inBrowser = storeInBrowser(value);
+      this.kept = (await storeInOffice(value)) || inBrowser;
     },
   };
+
+  // A storage that does not answer must not keep every cell at #BUSY!.
+  function inTime(promise) {
+    const silence = new Promise((resolve) => setTimeout(resolve, STORAGE_MS, null));
+    return Promise.race([promise, silence]).catch(() => null);
+  }
+
+  function fromOffice() {
+    return inTime(globalThis.OfficeRuntime?.storage?.getItem(TOKEN_KEY));
+  }
+
+  function storeInOffice(value) {
+    const stored = globalThis.OfficeRuntime?.storage?.setItem(TOKEN_KEY, value);
+    return stored ? inTime(stored.then(() => true)) : false;
+  }
+
+  function fromBrowser() {
+    try {
+      return globalThis.localStorage.getItem(TOKEN_KEY) || "";
+    } catch {
+      return ""; // storage is switched off
+    }
+  }
+
+  function storeInBrowser(value) {
+    try {
+      globalThis.localStorage.setItem(TOKEN_KEY, value);
+      return true;
+    } catch {
+      return false;
+    }
+  }
 
   // The page comes from the server, so the server is where the page comes from.
   const client = new Client({

@@ -23,8 +23,10 @@
   }
 
   async function check() {
+    const before = state.name;
     Object.assign(state, await look());
     if (state.name === "ready") await client.checkModels().catch(() => {});
+    if (state.name !== before) $("token-card").open = ["needToken", "wrongToken"].includes(state.name);
     showState();
   }
 
@@ -33,13 +35,13 @@
     $("status").dataset.state = state.name;
     $("state-title").textContent = text(state.name);
     $("state-detail").textContent = state.name === "checking" ? "" : text(`${state.name}Detail`, { url });
-    $("model").textContent = state.models.map((model) => `${model.name} ${model.version}`).join(", ") || "–";
+    $("model").textContent = state.models.map((model) => model.model || `${model.name} (${model.state})`).join(", ") || "–";
     $("address").textContent = url;
     const { calls, requests, remembered, shared } = client.stats;
     $("session").textContent = text("sessionDetail", { calls, requests, remembered: remembered + shared });
     $("todo").hidden = state.name !== "offline";
     $("recalculate").hidden = !(inExcel() && state.name === "ready");
-    $("token-card").hidden = state.name === "offline" || state.name === "checking";
+    $("token-state").textContent = { ready: "✓", loading: "✓", needToken: "", wrongToken: "✗" }[state.name] ?? "";
   }
 
   const inExcel = () => document.documentElement.dataset.host === "excel" && "Excel" in globalThis;
@@ -254,8 +256,8 @@
   async function keepToken(value) {
     await token.set(value);
     $("token").value = "";
-    const note = value ? text("tokenSaved") : text("tokenForgotten");
-    $("token-note").textContent = token.kept ? note : text("tokenNotKept");
+    const note = value ? "tokenSaved" : "tokenForgotten";
+    toast(text(token.kept ? note : "tokenNotKept"));
     await check();
   }
 
@@ -282,11 +284,9 @@
   globalThis.addEventListener("shopsheet-request", showState);
   setInterval(() => document.visibilityState === "visible" && check(), CHECK_MS);
 
-  function start() {
-    showAll();
-    if (location.hash) document.getElementById(location.hash.slice(1))?.scrollIntoView();
-    check();
-  }
-  if (globalThis.Office?.onReady) globalThis.Office.onReady(start);
-  else start();
+  // Excel's display language is known once Office is ready; the pane does not wait for it.
+  showAll();
+  if (location.hash) document.getElementById(location.hash.slice(1))?.scrollIntoView();
+  check();
+  globalThis.Office?.onReady?.(showAll);
 })();
