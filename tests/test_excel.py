@@ -7,6 +7,7 @@ import decimal
 import inspect
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -201,6 +202,45 @@ def test_no_error_can_reach_a_cell_as_text() -> None:
     assert "Err.Description" not in vba
     assert vba.count("CVErr(2042)") == len(FUNCTIONS)
     assert vba.count("= ShopsheetCells(XLPy.CallUDF(") == 2 * len(FUNCTIONS)
+
+
+def _python_with_uno() -> str | None:
+    system_python = "/usr/bin/python3"
+    if not shutil.which("soffice", path="/usr/bin:/bin") or not Path(system_python).exists():
+        return None
+    found = subprocess.run([system_python, "-c", "import uno"], capture_output=True)
+    return system_python if found.returncode == 0 else None
+
+
+@pytest.mark.libreoffice
+def test_the_vba_turns_codes_into_error_values(tmp_path: Path) -> None:
+    # LibreOffice Basic in its VBA mode is the only VBA that runs here.
+    python = _python_with_uno()
+    if python is None:
+        pytest.skip("LibreOffice with Python scripting is not installed")
+    helper = tmp_path / "helper.bas"
+    helper.write_text(excel.VBA_HELPER, encoding="utf-8")
+    done = subprocess.run(
+        [python, str(HERE / "vba_in_libreoffice.py"), str(helper)],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=150,
+    )
+    assert done.returncode == 0, done.stderr
+    text, double, boolean = 8, 5, 11  # VarType
+    assert done.stdout.strip().split(";") == [
+        f"{text} x",
+        f"{double} 0.5",
+        "Error 2042",
+        "Error 2015",
+        f"{boolean} True",
+        f"{text} ",
+        "Error 2036",
+        f"{text} t",
+        "Error 2042",
+        f"{text} one",
+    ]
 
 
 def test_vba_of_another_form_is_refused() -> None:

@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,7 @@ from udfs.errors import (
     error_from_code,
     short,
 )
-from udfs.kinds import from_wire, is_range, read_cell, to_wire
+from udfs.kinds import from_wire, is_range, to_wire
 from udfs.transport import Reply, Transport, is_loopback, split_url
 
 DEFAULT_URL = "http://127.0.0.1:8421"
@@ -72,15 +72,16 @@ class _Call:
     """A checked call that waits to be sent or answered."""
 
     function: Function
-    args: list[Any]  # as on the wire
+    args: Sequence[Any]
     shape: tuple[int, int] | None  # of the answer; None: a single value
-    key: str
+    key: Hashable  # equal for equal calls
+    options: Hashable  # equal for calls on one cell that can travel as one column; else None
     future: Future[Any]
 
     @property
     def cells(self) -> int:
-        rows = self.args[0]
-        return len(rows) * len(rows[0]) if is_range(rows) else 1
+        data = self.args[0]
+        return len(data) * len(data[0]) if is_range(data) else 1
 
 
 class Client:
@@ -109,8 +110,8 @@ class Client:
         self._condition = threading.Condition()
         self._pending: list[_Call] = []
         self._pending_cells = 0
-        self._in_flight: dict[str, Future[Any]] = {}
-        self._single_shapes: dict[tuple[str, str], tuple[int, int] | None] = {}
+        self._in_flight: dict[Hashable, Future[Any]] = {}
+        self._single_shapes: dict[Hashable, tuple[int, int] | None] = {}
         self._closed = False
         self._gatherer: threading.Thread | None = None
         self._senders: set[threading.Thread] = set()
@@ -179,7 +180,7 @@ class Client:
         checked: list[tuple[int, _Call]] = []
         for position, (function, args) in enumerate(calls):
             try:
-                checked.append((position, self._check(function, args)))
+                checked.append((position, self._check(function, tuple(args))))
             except ShopsheetError as error:
                 answers[position] = Answer(error=error)
         if checked:
@@ -222,8 +223,8 @@ class Client:
             pending, self._pending = self._pending, []
             senders = [*self._senders]
             self._condition.notify_all()
-        for call in pending:
-            self._settle(call, Answer(error=NotReady("The client was closed before the call ran.")))
+        error = NotReady("The client was closed before the call ran.")
+        self._settle((call, _own(Answer(error=error))) for call in pending)
         self._transport.close()
         me = threading.current_thread()
         for thread in [self._gatherer, *senders]:
@@ -238,34 +239,34 @@ class Client:
 
     # From a call to the queue
 
-    def _check(self, name: str, args: Sequence[object]) -> _Call:
+    def _check(self, name: str, args: tuple[Any, ...]) -> _Call:
         """The call as it will be sent, checked as the server will check it."""
         function = catalogue.FUNCTIONS.get(name) or catalogue.get(name)
-        if args and not is_range(args[0]):
-            wire = [to_wire(read_cell(args[0])), *map(to_wire, args[1:])]
-            rest = _dumps(wire[1:])
+        if args and function.args[0].kind.takes_range and all(map(_is_plain, args)):
+            # The types belong to the keys, for True == 1 and 1 == 1.0.
+            options = (function.name, args[1:], tuple(map(type, args[1:])))
+            key: Hashable = (options, args[0], type(args[0]))
             # A column of single calls has the same options: check those once.
-            option_key = (function.name, rest)
-            if option_key not in self._single_shapes:
+            if options not in self._single_shapes:
                 if len(self._single_shapes) > 1000:
                     self._single_shapes.clear()
-                self._single_shapes[option_key] = function.answer_shape(args)
-            shape = self._single_shapes[option_key]
-            key = f"{function.name}\0{_dumps(wire[0])}\0{rest}"
-        else:
-            shape = function.answer_shape(args)
-            wire = [to_wire(arg) for arg in args]
-            key = f"{function.name}\0{_dumps(wire)}"
-        return _Call(function, wire, shape, key, _running_future())
+                self._single_shapes[options] = function.answer_shape(args)
+            shape = self._single_shapes[options]
+            return _Call(function, args, shape, key, options, _running_future())
+        shape = function.answer_shape(args)
+        key = _dumps([function.name, to_wire(args)])
+        return _Call(function, args, shape, key, None, _running_future())
 
-    def _settle(self, call: _Call, answer: Answer) -> None:
+    def _settle(self, answers: Iterable[tuple[_Call, Answer]]) -> None:
+        answered = list(answers)
         with self._condition:
-            if self._in_flight.get(call.key) is call.future:
-                del self._in_flight[call.key]
-        if answer.error is not None:
-            call.future.set_exception(answer.error)
-        else:
-            call.future.set_result(answer.value)
+            for call, _ in answered:
+                self._in_flight.pop(call.key, None)
+        for call, answer in answered:
+            if answer.error is not None:
+                call.future.set_exception(answer.error)
+            else:
+                call.future.set_result(answer.value)
 
     # From the queue to requests
 
@@ -294,8 +295,7 @@ class Client:
                 f"{MAX_REQUESTS} requests to {self.url} were still running after "
                 f"{self.timeout_s:g} s. Try again when they are done."
             )
-            for call in calls:
-                self._settle(call, Answer(error=error))
+            self._settle((call, _own(Answer(error=error))) for call in calls)
 
     def _wait_for_more(self) -> None:
         """Nothing, after one window without a new call, or when enough cells are here."""
@@ -312,20 +312,23 @@ class Client:
     def _run(self, calls: list[_Call]) -> None:
         try:
             groups = _group(calls)
-            try:
-                answers = self._post([group.call for group in groups])
-            except ShopsheetError as error:
-                answers = [Answer(error=error)] * len(groups)
-            except Exception as error:  # a bug of ours must not leave a caller waiting
-                failure = ModelFailed(f"The client failed: {type(error).__name__}: {error}")
-                answers = [Answer(error=failure)] * len(groups)
-            for group, answer in zip(groups, answers, strict=True):
-                for call, part in group.split(answer):
-                    self._settle(call, part)
+            for group, answer in zip(groups, self._post_or_fail(groups), strict=True):
+                self._settle(group.split(answer))
+        except Exception as error:  # a bug of ours must not leave a caller waiting
+            failure = ModelFailed(f"The client failed: {type(error).__name__}: {error}")
+            waiting = [call for call in calls if not call.future.done()]
+            self._settle((call, _own(Answer(error=failure))) for call in waiting)
+            raise
         finally:
             self._slots.release()
             with self._condition:
                 self._senders.discard(threading.current_thread())
+
+    def _post_or_fail(self, groups: Sequence[_Group]) -> list[Answer]:
+        try:
+            return self._post([group.call for group in groups])
+        except ShopsheetError as error:
+            return [Answer(error=error)] * len(groups)
 
     # One request
 
@@ -336,7 +339,7 @@ class Client:
         """
         body = {
             "calls": [
-                {"id": str(number), "function": call.function.name, "args": call.args}
+                {"id": str(number), "function": call.function.name, "args": to_wire(call.args)}
                 for number, call in enumerate(calls, start=1)
             ]
         }
@@ -437,14 +440,13 @@ class _Group:
 
 def _group(calls: Sequence[_Call]) -> list[_Group]:
     """The calls, those on one cell with equal function and options joined into columns."""
-    singles: dict[str, list[_Call]] = {}
+    singles: dict[Hashable, list[_Call]] = {}
     groups: list[_Group] = []
     for call in calls:
-        if is_range(call.args[0]) or not call.function.args[0].kind.takes_range:
+        if call.options is None:
             groups.append(_Group(call, [call]))
         else:
-            options = f"{call.function.name}\0{_dumps(call.args[1:])}"
-            singles.setdefault(options, []).append(call)
+            singles.setdefault(call.options, []).append(call)
     for members in singles.values():
         first = members[0]
         if len(members) == 1:
@@ -452,9 +454,8 @@ def _group(calls: Sequence[_Call]) -> list[_Group]:
             continue
         column = [[member.args[0]] for member in members]
         width = first.shape[1] if first.shape else 1
-        joined = _Call(
-            first.function, [column, *first.args[1:]], (len(column), width), "", first.future
-        )
+        args = (column, *first.args[1:])
+        joined = _Call(first.function, args, (len(column), width), None, None, first.future)
         groups.append(_Group(joined, members))
     return groups
 
@@ -507,6 +508,11 @@ def _shape_text(shape: tuple[int, int] | str | None) -> str:
     if shape is None:
         return "one value"
     return f"{shape[0]} by {shape[1]} cells" if isinstance(shape, tuple) else "no proper grid"
+
+
+def _is_plain(value: object) -> bool:
+    """Whether this is one cell that can be part of a key."""
+    return value is None or isinstance(value, (str, float, int, CellError))
 
 
 def _running_future() -> Future[Any]:

@@ -12,8 +12,9 @@ Errors, settled here once. What a COM function may give back was looked up in th
 Therefore `install` (run `python -m udfs.excel` beside the open workbook) lets xlwings generate its
 module and then changes two things in it: a Long that comes back is turned into the error value it
 numbers (our numbers are always Doubles), cell by cell, and a failure on the way to Python becomes
-#N/A. A workbook whose functions were imported with xlwings' own button instead gets Null for an
-error: still an error in Excel, never text, but always #VALUE! and possibly for the whole array.
+#N/A. (tests/test_excel.py runs that VBA in LibreOffice Basic's VBA mode.) A workbook whose
+functions were imported with xlwings' own button instead gets Null for an error: still an error in
+Excel, never text, but always #VALUE! and possibly for the whole array.
 The reason of an error cannot travel in a COM cell; it is logged.
 """
 
@@ -187,9 +188,9 @@ def _build(function: Function, out: type[Converter]) -> Callable[..., Grid]:
     call.__doc__ = function.help()
     call.__annotations__ = {}
     call.__signature__ = signature  # type: ignore[attr-defined]
-    built = xw.ret(convert=out, ndim=2)(call)
+    built = xw.ret(convert=out)(call)
     for arg in function.args:
-        built = xw.arg(arg.name, convert=CellsIn, ndim=2, doc=arg.help)(built)
+        built = xw.arg(arg.name, convert=CellsIn, doc=arg.help)(built)
     # call_in_wizard stays on: the VBA for off leaves a cell 0 that recalculates beside a dialog.
     excel_function: Callable[..., Grid] = xw.func(category="Shopsheet")(built)
     return excel_function

@@ -165,6 +165,10 @@ class Transport:
             raise
         with self._lock:
             self._busy[new] = new.sock
+            closing = self._closing.is_set()
+        if closing:  # close() may have looked before we were there
+            self._release(new, keep=False)
+            raise ConnectionAbortedError("closed")
         return new, False
 
     def _exchange(
