@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import LiveServer
 from tests.wire_server import WireServer, running
 
 pytest.importorskip("xlwings")
@@ -108,6 +109,17 @@ def test_a_bug_of_ours_becomes_an_error_cell_too(monkeypatch: pytest.MonkeyPatch
     answer = excel.SHOP_SENTIMENT("a")  # type: ignore[attr-defined]
     assert answer[0][0].code == "#N/A"
     assert "AttributeError" in answer[0][0].message
+
+
+def test_excel_gives_what_the_real_server_gives(
+    live_server: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    column = [["good value"], ["很好"], [None], ["too slow"], [None]]
+    with Client.from_environment(timeout_s=60) as client:
+        monkeypatch.setattr(excel, "_client", client)
+        for options in ((), ("score",), ("all",), ("label", 1)):
+            answer = excel.SHOP_SENTIMENT(column, *options)  # type: ignore[attr-defined]
+            assert answer == client.call("SENTIMENT", column, *options)
 
 
 # Cells between COM and Python
