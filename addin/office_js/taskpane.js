@@ -39,6 +39,7 @@
     $("address").textContent = url;
     const { calls, requests, remembered, shared } = client.stats;
     $("session").textContent = text("sessionDetail", { calls, requests, remembered: remembered + shared });
+    $("forget").hidden = state.name === "needToken";
     $("todo").hidden = state.name !== "offline";
     $("recalculate").hidden = !(inExcel() && state.name === "ready");
     $("token-state").textContent = { ready: "✓", loading: "✓", needToken: "", wrongToken: "✗" }[state.name] ?? "";

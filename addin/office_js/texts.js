@@ -42,7 +42,7 @@
     model: { en: "Model", zh: "模型" },
     address: { en: "Address", zh: "地址" },
     session: { en: "This session", zh: "本次会话" },
-    sessionDetail: { en: "{calls} calls in {requests} requests, {remembered} remembered", zh: "{calls} 次调用合并为 {requests} 个请求，{remembered} 次直接取自缓存" },
+    sessionDetail: { en: "Calls: {calls} · requests: {requests} · remembered: {remembered}", zh: "调用 {calls} 次 · 请求 {requests} 个 · 取自缓存 {remembered} 次" },
     retry: { en: "Check again", zh: "重新检查" },
     recalculate: { en: "Recalculate workbook", zh: "重新计算工作簿" },
     recalculated: { en: "Recalculation started.", zh: "已开始重新计算。" },
