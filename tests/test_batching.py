@@ -105,9 +105,7 @@ def test_requests_that_wait_together_run_together(make: MakeWorker, machine: Mac
     assert machine.batches == [[0], list(range(1, 11))]
 
 
-def test_a_single_call_does_not_wait_for_a_long_column(
-    make: MakeWorker, machine: Machine
-) -> None:
+def test_a_single_call_does_not_wait_for_a_long_column(make: MakeWorker, machine: Machine) -> None:
     limits = Limits(max_batch_items=10, first_batch_items=10, interactive_items=2)
     worker = make(limits=limits)
     machine.gate.clear()

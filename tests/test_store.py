@@ -84,7 +84,9 @@ def test_a_key_never_changes() -> None:
     # Expected by hand: blake2b-128 over each part with its length (8 bytes, little end first).
     import hashlib
 
-    raw = (9).to_bytes(8, "little") + b"sentiment" + (1).to_bytes(8, "little") + b"m" + "好".encode()
+    raw = (
+        (9).to_bytes(8, "little") + b"sentiment" + (1).to_bytes(8, "little") + b"m" + "好".encode()
+    )
     expected = hashlib.blake2b(raw, digest_size=16).digest()
     assert KeyMaker("sentiment", "m").keys(["好"]) == [expected]
 
