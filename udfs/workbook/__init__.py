@@ -1,0 +1,1 @@
+"""Reading, evaluating and patching xlsx workbooks without touching what is not ours."""
