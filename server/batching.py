@@ -167,7 +167,7 @@ class Worker(Generic[Model]):
         Raises: TimeoutError if it is still loading, WorkerDown if it could not be loaded.
         """
         if not self._ready.wait(timeout_s):
-            raise TimeoutError(f"{self.name} is still loading")
+            raise TimeoutError(self._why_loading())
         with self._lock:
             if self._model is None:
                 raise WorkerDown(self._why_down()) from self._problem
@@ -236,7 +236,7 @@ class Worker(Generic[Model]):
     def check(self, timeout_s: float) -> str | None:
         """What is wrong with the worker; None if the model has just answered a tiny question."""
         if not self._ready.is_set():
-            return f"{self.name} is still loading"
+            return self._why_loading()
         try:
             job = self.submit(_ask(self._check), [None], urgent=True)
         except WorkerDown as error:
@@ -328,6 +328,10 @@ class Worker(Generic[Model]):
                 self._unload(model)
             except Exception:
                 log.exception("%s could not be unloaded", self.name)
+
+    def _why_loading(self) -> str:
+        again = f", after: {self._problem}" if self._problem else ""
+        return f"{self.name} is still loading{again}"
 
     def _why_down(self) -> str:
         if self._state == "closed" or self._closing:

@@ -246,7 +246,7 @@ class Engine:
             return worker, worker.wait_ready(max(patience, 0))
         except TimeoutError as error:
             raise StillLoading(
-                f"The model {name} is still loading. Try again in a few seconds.", RETRY_LOADING_S
+                f"The model {error}. Try again in a few seconds.", RETRY_LOADING_S
             ) from error
         except WorkerDown as error:
             raise _down(error) from error

@@ -164,12 +164,13 @@ class Listener:
         Raises: PortTaken.
         """
         self._socket = listening or listen_socket(settings.host, settings.port)
-        self.port: int = self._socket.getsockname()[1]
+        address, port = self._socket.getsockname()[:2]
+        self.port: int = port
         self.url = settings.changed(port=self.port).url
         self._stopping = threading.Event()
         self._map: dict[int, Any] = {}
         adjustments = Adjustments(
-            sockets=[self._socket],
+            listen=f"[{address}]:{self.port}" if ":" in address else f"{address}:{self.port}",
             threads=settings.threads,
             connection_limit=_affordable_connections(settings.max_connections),
             backlog=BACKLOG,

@@ -1,4 +1,4 @@
-"""The queue and worker thread: order, fairness, sharing, failures. The models here are functions."""
+"""The queue and worker thread, on models that are functions: order, fairness, sharing, failures."""
 
 from __future__ import annotations
 

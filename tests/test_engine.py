@@ -17,7 +17,7 @@ from server.models.encoder import Encoder
 from server.settings import Settings
 from udfs.errors import BadInput, CellError, NotReady, OutOfRange, Undecided
 
-WORDS = "great bad ok but slow 慢 好 the price quality delivery phone after".split()
+WORDS = ("great", "bad", "ok", "but", "slow", "慢", "好", "the", "price", "phone", "after")
 
 
 def texts(count: int) -> list[str]:
