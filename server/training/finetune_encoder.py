@@ -76,6 +76,7 @@ def finetune(
     for step in range(first, len(plan)):
         rows, seen_as = plan[step]
         rng = np.random.default_rng((recipe.seed, step))
+        torch.manual_seed(recipe.seed + step)  # dropout, the same after a stop
         ids = pad([views[int(view)][i] for view, i in zip(seen_as, rows, strict=True)])
         mask = torch.from_numpy((ids != 0).astype(np.int64)).to(device)
         hidden_words = ~np.isin(ids, list(special.values())) & (

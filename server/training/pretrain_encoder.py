@@ -100,7 +100,8 @@ def pretrain(
             rate = tokens / (time.monotonic() - began)
             run.log(step=step + 1, loss=round(float(np.mean(losses)), 4), tokens_per_s=int(rate))
             losses = []
-            run.save_checkpoint({"optimiser": optimiser.state_dict(), "step": step + 1})
+        run.save_checkpoint({"optimiser": optimiser.state_dict(), "step": step + 1})
+    network.float()
     optimiser.masters_to_model()
     save_file({k: v.contiguous().cpu() for k, v in network.state_dict().items()}, done)
     return tokenizer, network
