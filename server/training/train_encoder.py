@@ -13,6 +13,7 @@ from tokenizers import Tokenizer
 
 from server.artefacts import save_artefact
 from server.training import corpora
+from server.training.card import encoder_card
 from server.training.finetune_encoder import FinetuneRecipe, finetune
 from server.training.network import EncoderNetwork
 from server.training.pretrain_encoder import PretrainRecipe, pretrain
@@ -28,6 +29,7 @@ class EncoderRecipe:
 
     pretrain: PretrainRecipe
     finetune: FinetuneRecipe
+    name: str = "custom"
 
     @classmethod
     def load(cls, name: str) -> "EncoderRecipe":
@@ -49,6 +51,7 @@ class EncoderRecipe:
             return cls(
                 PretrainRecipe(**table.pop("pretrain", {})),
                 FinetuneRecipe(**table.pop("finetune", {})),
+                name=path.stem if path.is_file() else name,
                 **table,
             )
         except (tomllib.TOMLDecodeError, TypeError) as error:
@@ -76,12 +79,14 @@ def train_encoder(
     for row in examples:
         counts[row.source] = counts.get(row.source, 0) + 1
     card = {
-        "recipe": asdict(recipe),
+        "recipe_name": recipe.name,
+        "recipe": {"pretrain": asdict(recipe.pretrain), "finetune": asdict(recipe.finetune)},
         "training_texts": {name: len(part) for name, part in texts.items()},
         "training_examples": counts,
         "examples_fingerprint": corpora.fingerprint(row.text for row in examples),
         "held_out": scores,
     }
+    card["text"] = encoder_card(card)
     return save_network(out, network, tokenizer, recipe.finetune, temperature, card)
 
 

