@@ -360,6 +360,8 @@ def _fill_report(
     changes = list(changed_values(book, outcome))
     changed = {(sheet, key) for sheet, key, _, _ in changes}
     for sheet, key, old, new in changes:
+        if (old or "") == (new or "") == "":
+            continue  # nothing and an empty text look the same
         formula = outcome.owner[(sheet, key)]
         cause = (
             _cause(book, formula, remembered)

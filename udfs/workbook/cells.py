@@ -195,11 +195,10 @@ _PLAIN_ERRORS = frozenset(
 
 
 def same(old: Value, new: Value, tolerance: float = 0.0) -> bool:
-    """Whether two values are the same in a file: type and content; an empty text is no text.
+    """Whether two values are the same in a file: type and content.
 
     Numbers may differ by `tolerance` relative to their size.
     """
-    old, new = (None if value == "" else value for value in (old, new))
     if isinstance(old, CellError) and isinstance(new, CellError):
         return write_value(old) == write_value(new)
     if type(old) is not type(new):

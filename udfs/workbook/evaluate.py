@@ -248,13 +248,16 @@ class _Evaluation:
             if not batch:
                 break
             self._level += 1
-            self._compute(batch)
-            for formula in batch:
+            unanswered = self._compute(batch)
+            own_ready += unanswered
+            left = {formula.number for formula in unanswered}
+            done = [formula for formula in batch if formula.number not in left]
+            for formula in done:
                 formula.done_at = self._level
                 pending.remove(formula)
-            self._done += len(batch)
+            self._done += len(done)
             self._progress(self._done, self._total)
-            sort_in([f for done in batch for f in waiting.pop(done.number, [])])
+            sort_in([f for formula in done for f in waiting.pop(formula.number, [])])
         for formulas in waiting.values():
             for formula in formulas:
                 self._give_up(formula, "it refers to itself, directly or through other cells")
@@ -268,7 +271,8 @@ class _Evaluation:
 
     # One level
 
-    def _compute(self, batch: list[Formula]) -> None:
+    def _compute(self, batch: list[Formula]) -> list[Formula]:
+        """The formulas that want more answers, after one request; all others are settled."""
         todo: list[Formula] = []
         for formula in batch:
             reason = formula.hopeless or self._stale_input(formula) or self._hidden_rows(formula)
@@ -276,17 +280,14 @@ class _Evaluation:
                 self._give_up(formula, reason)
             else:
                 todo.append(formula)
-        while todo:
-            results = self._attempt(todo)
-            todo = [formula for formula in todo if isinstance(results[formula.number], Pending)]
-            for number, result in results.items():
-                if not isinstance(result, Pending):
-                    self._settle(self._formulas[number - 1], result)
-            if todo:
-                self._send()
+        todo = self._attempt(todo)
+        if todo:
+            self._send()
+            todo = self._attempt(todo)
+        return todo
 
-    def _attempt(self, formulas: list[Formula]) -> dict[int, Result | NotComputable | Pending]:
-        """What each formula gives with the answers that are here."""
+    def _attempt(self, formulas: list[Formula]) -> list[Formula]:
+        """The formulas that still want an answer; all others are settled."""
         results: dict[int, Result | NotComputable | Pending] = {}
         jobs: list[Job] = []
         for formula in formulas:
@@ -303,7 +304,14 @@ class _Evaluation:
                 results[formula.number] = error
         if jobs:
             results.update(self._engine.evaluate(jobs))
-        return results
+        unanswered: list[Formula] = []
+        for formula in formulas:
+            result = results[formula.number]
+            if isinstance(result, Pending):
+                unanswered.append(formula)
+            else:
+                self._settle(formula, result)
+        return unanswered
 
     def _job(self, formula: Formula) -> Job:
         array = formula.stored.kind in ("array", "dynamic")
@@ -405,12 +413,11 @@ class _Evaluation:
 
     # Results
 
-    def _settle(self, formula: Formula, result: Result | NotComputable | Pending) -> None:
+    def _settle(self, formula: Formula, result: Result | NotComputable) -> None:
         """Nothing; the book holds what the formula gives, where it gives it."""
         if isinstance(result, NotComputable):
             self._give_up(formula, str(result))
             return
-        assert not isinstance(result, Pending)
         kind = formula.stored.kind
         if kind == "normal":
             if isinstance(result, list):

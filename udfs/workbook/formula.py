@@ -28,7 +28,7 @@ _TOKEN = re.compile(
   | (?P<error> \#(?: NULL! | DIV/0! | VALUE! | REF! | NAME\? | NUM! | N/A | SPILL! | CALC! ) )
   | (?P<number> (?: [0-9]+\.?[0-9]* | \.[0-9]+ ) (?: [eE][+-]?[0-9]+ )? )
   | (?P<call> (?: {_WORD} ) (?=\() )
-  | (?P<table> (?: {_WORD} ) {_BRACKETS} )
+  | (?P<table> (?: {_WORD} )? {_BRACKETS} )
   | (?P<name> {_WORD} )
   | (?P<open> \( ) | (?P<close> \) ) | (?P<comma> , )
   | (?P<space> \s+ )

@@ -278,7 +278,7 @@ def _zip64_offset_at(central: bytes) -> int:
     for kind, raw in _extra_fields(central[at : at + head[11]]):
         if kind == 1:
             # The field holds only those of size, packed size and offset that are all ones above.
-            return at + 4 + 8 * ((head[9] == _NO_32) + (head[8] == _NO_32))
+            return int(at + 4 + 8 * ((head[9] == _NO_32) + (head[8] == _NO_32)))
         at += len(raw)
     raise BadInput("The zip directory names a 64-bit position and does not give it.")
 

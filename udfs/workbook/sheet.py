@@ -376,9 +376,10 @@ class _Patcher:
         elif name == "c":
             patch = self._patches.get(self._key)
             if patch is not None:
-                self._replace_cell(self._end_of(at), patch)
+                self._replace_cell(self._end_of_element(self._cell_start, at), patch)
         elif name in self._starts:
-            self._parts[name] = (self._starts.pop(name), self._end_of(at))
+            start = self._starts.pop(name)
+            self._parts[name] = (start, self._end_of_element(start, at))
 
     def finish(self) -> bytes:
         self._copy_to(len(self._source))
@@ -396,6 +397,14 @@ class _Patcher:
         match = _TAG.match(self._source, at)
         assert match is not None  # expat has read this tag
         return match.end()
+
+    def _is_empty(self, start: int) -> bool:
+        """Whether the tag at `start` is of the form <row/>."""
+        return self._source[start : self._end_of(start)].endswith(b"/>")
+
+    def _end_of_element(self, start: int, at: int) -> int:
+        """The byte after an element that expat says ends at `at`, which for <row/> is after it."""
+        return self._end_of(start) if self._is_empty(start) else self._end_of(at)
 
     def _name_at(self, at: int) -> bytes:
         return re.split(rb"[\s/>]", self._source[at + 1 : self._end_of(at)], maxsplit=1)[0]
@@ -430,19 +439,16 @@ class _Patcher:
     def _insert(self, new: bytes, at: int, opened_by: int | None, name: bytes) -> None:
         if not new:
             return
-        if opened_by == at:  # <row .../>: expat reports start and end at the same byte
-            end = self._end_of(at)
-            self._copy_to(at)
-            tag = self._source[at : end - 2].rstrip() if not self._out_tag(at) else b""
+        if opened_by is not None and self._is_empty(opened_by):
+            end = self._end_of(opened_by)
+            self._copy_to(opened_by)
+            written = self._copied > opened_by  # up to its closing "/>"
+            tag = b"" if written else self._source[opened_by : end - 2].rstrip()
             self._out.append(tag + b">" + new + b"</%s%s>" % (self._prefix, name))
             self._copied = end
         else:
             self._copy_to(at)
             self._out.append(new)
-
-    def _out_tag(self, at: int) -> bool:
-        """Whether the tag at `at` was written already, up to its closing "/>"."""
-        return self._copied > at
 
     def _new_cell(self, row: int, col: int) -> bytes:
         patch = self._patches[key_of(row, col)]

@@ -8,7 +8,17 @@ from dataclasses import dataclass, field, replace
 
 from udfs.workbook.book import Book, Table
 from udfs.workbook.cells import MAX_COL, MAX_ROW, Area, address, key_of
-from udfs.workbook.formula import Call, Expr, FormulaSyntaxError, Name, Prefix, Ref, TableRef, Text
+from udfs.workbook.formula import (
+    Call,
+    Expr,
+    FormulaSyntaxError,
+    Name,
+    Node,
+    Prefix,
+    Ref,
+    TableRef,
+    Text,
+)
 from udfs.workbook.formula import parse as parse_formula
 
 # Names under which the engine calls back into Python.
@@ -98,7 +108,6 @@ class Reads:
     calls: list[str] = field(default_factory=list)
     dynamic: bool = False
     filter_aware: bool = False
-    arrays: bool = False
     problem: str = ""
 
 
@@ -124,44 +133,39 @@ class Scope:
 def reads_of(expr: Expr, scope: Scope) -> Reads:
     """What the formula depends on; a problem is told in the result, not raised."""
     reads = Reads()
-    try:
-        _collect(expr, scope, reads)
-    except NotComputable as error:
-        reads.problem = str(error)
-    except FormulaSyntaxError as error:
-        reads.problem = f"a formula or name is not understood ({error})"
+    _collect(expr, scope, reads)
     return reads
 
 
 def _collect(expr: Expr, scope: Scope, reads: Reads) -> None:
     for node in expr:
-        if isinstance(node, Ref):
-            areas = _areas(node, scope)
-            reads.areas += areas
-            reads.arrays = reads.arrays or any(not area.one_cell for _, area in areas)
-        elif isinstance(node, TableRef):
-            found = _table_area(node, scope)
-            if found is not None:
-                reads.areas.append(found)
-                reads.arrays = reads.arrays or not found[1].one_cell
-        elif isinstance(node, Name):
-            if (definition := _definition(node, scope)) is not None:
-                _collect(definition, scope.for_name(), reads)
-        elif isinstance(node, Call):
-            _collect_call(node, scope, reads)
-        else:
-            reads.arrays = reads.arrays or node.is_array
-            # ":" between anything but two cells, and "[": cells that show only when it runs.
-            reads.dynamic = reads.dynamic or node.raw == ":"
-            if node.raw in ("[", "]", "#"):
-                raise NotComputable("it is written in a form that files do not use")
+        try:
+            _collect_node(node, scope, reads)
+        except NotComputable as error:
+            reads.problem = reads.problem or str(error)
+        except FormulaSyntaxError as error:
+            reads.problem = reads.problem or f"a formula or name is not understood ({error})"
+
+
+def _collect_node(node: Node, scope: Scope, reads: Reads) -> None:
+    if isinstance(node, Ref):
+        reads.areas += _areas(node, scope)
+    elif isinstance(node, TableRef):
+        found = _table_area(node, scope)
+        if found is not None:
+            reads.areas.append(found)
+    elif isinstance(node, Name):
+        if (definition := _definition(node, scope)) is not None:
+            _collect(definition, scope.for_name(), reads)
+    elif isinstance(node, Call):
+        _collect_call(node, scope, reads)
+    elif node.raw == ":":  # between anything but two cells: what it spans shows when it runs
+        reads.dynamic = True
+    elif node.raw in ("[", "]", "#"):
+        raise NotComputable("it is written in a form that files do not use")
 
 
 def _collect_call(call: Call, scope: Scope, reads: Reads) -> None:
-    if call.external:
-        raise NotComputable(f"{call.spelling} is a function of another add-in")
-    if call.name in _NOT_OURS_TO_KNOW:
-        raise NotComputable(f"{call.name} can only be computed by the spreadsheet program")
     if call.own is not None:
         reads.calls.append(call.own)
     reads.dynamic = reads.dynamic or call.name in _DYNAMIC
@@ -170,12 +174,13 @@ def _collect_call(call: Call, scope: Scope, reads: Reads) -> None:
         sheet, cell = _anchor(call, scope)
         reads.anchors.append((sheet, key_of(cell.row, cell.col)))
         reads.areas.append((sheet, cell))
-        reads.arrays = True
         return
-    # LET, LAMBDA, SEQUENCE ...: anything but plain values may come out.
-    reads.arrays = reads.arrays or call.own is None
     for arg in call.args:
         _collect(arg, scope, reads)
+    if call.external:
+        raise NotComputable(f"{call.spelling} is a function of another add-in")
+    if call.name in _NOT_OURS_TO_KNOW:
+        raise NotComputable(f"{call.name} can only be computed by the spreadsheet program")
 
 
 def _areas(ref: Ref, scope: Scope) -> list[tuple[str, Area]]:
@@ -246,9 +251,9 @@ def _anchor(call: Call, scope: Scope) -> tuple[str, Area]:
 
 def _table_area(ref: TableRef, scope: Scope) -> tuple[str, Area] | None:
     """Sheet key and area of a structured reference; None where it is an error in this cell."""
-    table = scope.book.tables.get(ref.table.casefold())
+    table = scope.book.tables.get(ref.table.casefold()) if ref.table else _table_around(scope)
     if table is None:
-        raise NotComputable(f"there is no table {ref.table}")
+        raise NotComputable(f"there is no table {ref.table}".rstrip() + " here" * (not ref.table))
     sheet = table.sheet.casefold()
     items, columns = _table_spec(ref.spec)
     cols = _table_columns(table, columns)
@@ -258,7 +263,16 @@ def _table_area(ref: TableRef, scope: Scope) -> tuple[str, Area] | None:
     return sheet, Area(rows[0], cols[0], rows[1], cols[1])
 
 
-_SPEC_PART = re.compile(r"\[((?:[^\[\]']|'.)*)\]")
+def _table_around(scope: Scope) -> Table | None:
+    """The table that the formula itself stands in: [@review] needs no table name there."""
+    for table in scope.book.tables.values():
+        if table.sheet.casefold() == scope.sheet and table.area.holds(scope.row, scope.col):
+            return table
+    return None
+
+
+# One item or column: in brackets, or bare between commas and colons.
+_SPEC_PART = re.compile(r"\[((?:[^\[\]']|'.)*)\]|((?:[^\[\]',:\s]|'.)(?:[^\[\]',:]|'.)*)")
 
 
 def _table_spec(spec: str) -> tuple[list[str], list[str]]:
@@ -268,7 +282,10 @@ def _table_spec(spec: str) -> tuple[list[str], list[str]]:
     if spec.startswith("@"):
         items.append("#this row")
         spec = spec[1:].strip()
-    parts = _SPEC_PART.findall(spec) if spec.startswith("[") else ([spec] if spec else [])
+    if "[" in re.sub("'.", "", spec):
+        parts = [bracketed or bare for bracketed, bare in _SPEC_PART.findall(spec)]
+    else:
+        parts = [spec] if spec else []
     columns: list[str] = []
     for part in parts:
         if part.strip().startswith("#"):
@@ -348,7 +365,7 @@ class _Renderer:
         return "".join(self._nodes(nodes, scope, in_array, single))
 
     def _nodes(
-        self, nodes: list[Text | Ref | Name | TableRef | Call], scope: Scope, in_array: bool,
+        self, nodes: list[Node], scope: Scope, in_array: bool,
         single: bool,
     ) -> Iterator[str]:  # fmt: skip
         at_sign = False
@@ -416,8 +433,8 @@ class _Renderer:
             for at, arg in enumerate(call.args)
         ]
         if inner_array and any(self._may_be_array(call.args[at], scope) for at in places):
-            given = [arg or f'"{OMITTED}"' for arg in args]
-            return f"{LIFT_FUNCTION}(" + ",".join([f'"{call.name}"', *given]) + ")"
+            filled = [arg or f'"{OMITTED}"' for arg in args]
+            return f"{LIFT_FUNCTION}(" + ",".join([f'"{call.name}"', *filled]) + ")"
         return f"{call.name}({','.join(args)})"
 
     def _own_arg(self, arg: Expr, scope: Scope, in_array: bool) -> str:
