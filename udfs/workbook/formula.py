@@ -12,8 +12,9 @@ from udfs.catalogue import NAMESPACE
 from udfs.workbook.cells import MAX_COL, MAX_ROW, col_number
 
 _WORD = r"[^\W\d][\w.?]*|[\\_][\w.?\\]*"
-_SHEET = rf"(?:\[[^\[\]]+\])?(?:(?:{_WORD}|\d[\w.]*)(?::(?:{_WORD}))?)?"
 _CELL = r"\$?[A-Za-z]{1,3}\$?[0-9]{1,7}"
+# Sheets whose name looks like a cell are quoted: A1:Last!B2 is a range from A1.
+_SHEET = rf"(?:\[[^\[\]]+\])?(?:(?!{_CELL}:)(?:{_WORD}|\d[\w.]*)(?::(?:{_WORD}))?)?"
 _END = r"(?![\w.(!\[])"
 _BRACKETS = r"\[(?:[^\[\]']|'.|\[(?:[^\[\]']|'.)*\])*\]"
 

@@ -555,7 +555,7 @@ def _set_attribute(tag: bytes, name: bytes, value: bytes | None) -> bytes:
     new = b' %s="%s"' % (name, value)
     if re.search(pattern, tag):
         return re.sub(pattern, new.replace(b"\\", b"\\\\"), tag, count=1)
-    body = tag[:-2].rstrip() if tag.endswith(b"/>") else tag[:-1]
+    body = (tag[:-2] if tag.endswith(b"/>") else tag[:-1]).rstrip()
     return body + new + (b"/>" if tag.endswith(b"/>") else b">")
 
 
