@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,7 +14,11 @@ from server.models.tokens import Batch
 
 
 class OpenVinoBackend:
-    """A compiled encoder with a few infer requests that work in parallel. One owner at a time."""
+    """A compiled encoder with a few infer requests that work in parallel. One owner at a time.
+
+    No AsyncInferQueue: its callbacks run in threads of the runtime that need Python's lock, and
+    freeing the queue holds that lock while it waits for them. On a busy machine that never ends.
+    """
 
     name = "openvino"
 
@@ -34,27 +39,35 @@ class OpenVinoBackend:
         if threads is not None:
             options["INFERENCE_NUM_THREADS"] = threads
         self._compiled = core.compile_model(build_graph(config, tensors), "CPU", options)
-        self._queue = ov.AsyncInferQueue(self._compiled, streams)
-        self._queue.set_callback(_keep_answer)
+        self._requests = [self._compiled.create_infer_request() for _ in range(streams)]
 
     def run(self, batches: Sequence[Batch]) -> list[tuple[np.ndarray, np.ndarray]]:
         """Logits (B, L) and pooled vectors (B, H) of each batch, float32, in order."""
-        answers: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-        for number, batch in enumerate(batches):
-            inputs = {"token_ids": batch.token_ids, "lengths": batch.lengths}
-            self._queue.start_async(inputs, (answers, number))
-        self._queue.wait_all()
-        return [answers[number] for number in range(len(answers))]
+        answers: list[tuple[np.ndarray, np.ndarray]] = []
+        waiting: deque[Any] = deque()
+        try:
+            for number, batch in enumerate(batches):
+                if len(waiting) == len(self._requests):
+                    answers.append(_answer(waiting.popleft()))
+                request = self._requests[number % len(self._requests)]
+                request.start_async({"token_ids": batch.token_ids, "lengths": batch.lengths})
+                waiting.append(request)
+            while waiting:
+                answers.append(_answer(waiting.popleft()))
+        finally:
+            for request in waiting:  # after an error: a request must not be left running
+                request.wait()
+        return answers
 
     def close(self) -> None:
         """Frees the runtime's memory."""
-        self._queue = None
+        self._requests = []
         self._compiled = None
 
 
-def _keep_answer(request: Any, place: tuple[dict[int, Any], int]) -> None:
-    answers, number = place
-    answers[number] = (
+def _answer(request: Any) -> tuple[np.ndarray, np.ndarray]:
+    request.wait()
+    return (
         request.get_tensor("logits").data.copy(),
         request.get_tensor("pooled").data.copy(),
     )
