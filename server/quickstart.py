@@ -194,15 +194,17 @@ def _install(python: Path, extras: tuple[str, ...]) -> None:
     command = [python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input",
                "--progress-bar", "off", "-c", LOCK.name, "-e", what]  # fmt: skip
     log = VENV / "install.log"
-    with log.open("w", encoding="utf-8") as record:
-        process = subprocess.Popen(
+    with (
+        log.open("w", encoding="utf-8") as record,
+        subprocess.Popen(
             [str(part) for part in command],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env={**os.environ, "PYTHONUTF8": "1"},
             encoding="utf-8",
             errors="replace",
-        )
+        ) as process,
+    ):
         assert process.stdout is not None
         try:
             for line in process.stdout:
@@ -213,7 +215,6 @@ def _install(python: Path, extras: tuple[str, ...]) -> None:
             status = process.wait()
         except BaseException:
             process.kill()
-            process.wait()
             raise
     if status:
         raise SetupProblem(explain_pip(log.read_text(encoding="utf-8", errors="replace"), log))
@@ -297,6 +298,7 @@ def start_server(python: Path, port: int | None) -> str:
     started = {"pid": process.pid, "url": url}
     _state_file(settings.home).write_text(json.dumps(started), encoding="utf-8")
     _wait_ready(url, process, log)
+    process.returncode = 0  # it outlives us, and need not warn about that
     return url
 
 
