@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from server.listener import Listener
     from server.settings import Settings
 
+log = logging.getLogger(__name__)
+
 HELP = "Run the server that answers formulas, until Ctrl-C."
 LOG_BYTES = 5 * 1024 * 1024
 LOG_FILES = 3
@@ -134,3 +136,4 @@ def _log_to(path: Path) -> None:
 
 def _say(text: str) -> None:
     print(text, flush=True)
+    log.info(text)
