@@ -8,12 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from addin import build_office, build_reference
+from addin import build_libreoffice, build_office, build_reference
 
 Files: TypeAlias = Mapping[Path, str | bytes]
 
 ROOT = Path(__file__).resolve().parent.parent
-GENERATORS = (build_office, build_reference)
+GENERATORS = (build_office, build_libreoffice, build_reference)
 
 
 def generated_files() -> dict[Path, bytes]:
