@@ -51,7 +51,7 @@ class Progress:
     cells_answered: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Change:
     """A cell whose value is not what the file held. Values as JSON has them, errors as "#N/A"."""
 

@@ -55,7 +55,7 @@ def address(row: int, col: int) -> str:
     return f"{col_letters(col)}{row}"
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, slots=True)
 class Area:
     """A rectangle of cells of one sheet, all ends included."""
 

@@ -45,7 +45,7 @@ class Fingerprint:
     model: str
 
 
-@dataclass
+@dataclass(slots=True, eq=False)
 class Formula:
     """A formula of the book and what became of it."""
 
@@ -117,7 +117,7 @@ class _Evaluation:
         self._engine = Engine(book, self._on_call)
         self._before: dict[tuple[str, int], Value] = {}
         self._owner: dict[tuple[str, int], Formula] = {}
-        self._stale: dict[str, list[tuple[Area, str]]] = {}
+        self._stale: dict[str, dict[int, Formula]] = {}  # cells that keep an old value
         self._moved: list[tuple[int, str, Area]] = []  # cells that a spill newly took or left
         self._level = 0
         self._done = 0
@@ -493,15 +493,23 @@ class _Evaluation:
             return  # most likely it reads nothing that changed
         formula.problem = reason
         formula.computed = False
-        name = f"{self._book.sheets[formula.sheet].name}!{address(*cell_of(formula.key))}"
-        self._stale.setdefault(formula.sheet, []).append((formula.area, name))
+        stale = self._stale.setdefault(formula.sheet, {})
+        stale.update(dict.fromkeys(formula.area.cell_keys(), formula))
 
     def _stale_input(self, formula: Formula) -> str:
-        if not self._stale:
-            return ""
+        """Which cell that it reads keeps an old value, for the user; empty if none does."""
         for sheet, area in formula.reads.areas:
-            for stale, name in self._stale.get(sheet, ()):
-                if stale.meets(area) and stale != formula.area:
+            stale = self._stale.get(sheet)
+            if not stale:
+                continue
+            if area.rows * area.cols <= max(SMALL_AREA, len(stale)):
+                keys: Iterable[int] = (key for key in area.cell_keys() if key in stale)
+            else:
+                keys = (key for key in stale if area.holds(*cell_of(key)))
+            for key in keys:
+                source = stale[key]
+                if source is not formula:
+                    name = f"{self._book.sheets[sheet].name}!{address(*cell_of(source.key))}"
                     return f"it depends on {name}, which was not recomputed"
         return ""
 

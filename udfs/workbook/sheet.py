@@ -63,7 +63,7 @@ class SheetCells:
         self.last_col = max(self.last_col, col)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Patch:
     """What a cell becomes: its value, or nothing (`clear`), or only marked for recalculation.
 

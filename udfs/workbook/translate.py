@@ -94,7 +94,7 @@ class NotComputable(Exception):
     """The formula is out of our reach; the text says why, for the user."""
 
 
-@dataclass
+@dataclass(slots=True)
 class Reads:
     """What a formula depends on.
 
@@ -111,7 +111,7 @@ class Reads:
     problem: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Scope:
     """Where a formula stands. `down` and `right` move its relative references."""
 
