@@ -217,9 +217,10 @@ def test_a_request_that_never_ends_is_cut_off(start: Start) -> None:
 def test_a_caller_that_hangs_up_is_noticed(
     start: Start, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    left = threading.Event()
+    begun, left = threading.Event(), threading.Event()
 
     def calls(*args: Any, cancelled: Callable[[], bool], **options: Any) -> list[Any]:
+        begun.set()
         until = time.monotonic() + 20
         while time.monotonic() < until:
             if cancelled():
@@ -230,9 +231,10 @@ def test_a_caller_that_hangs_up_is_noticed(
 
     monkeypatch.setattr(engine, "calls", calls)
     listener = start()
-    connection = socket.create_connection(("127.0.0.1", listener.port), 10)
-    connection.sendall(request_bytes(b'{"calls": []}'))
-    connection.close()
+    with socket.create_connection(("127.0.0.1", listener.port), 10) as connection:
+        connection.sendall(request_bytes(b'{"calls": []}'))
+        assert begun.wait(20)
+        assert not left.wait(0.2), "it was noticed before it happened"
     assert left.wait(20)
 
 
