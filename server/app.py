@@ -20,7 +20,7 @@ from udfs.errors import NotReady, ShopsheetError
 log = logging.getLogger(__name__)
 
 # What is the same for everybody and tells nothing about the user's data.
-PUBLIC = {"/", "/health", "/openapi.json", "/docs"}
+PUBLIC = {"/", "/console", "/health", "/openapi.json", "/docs"}
 CLIENT_CLOSED_REQUEST = 499  # nobody reads it; the log does
 
 

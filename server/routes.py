@@ -109,6 +109,10 @@ def build_routes(settings: Settings, engine: Engine, guard: Guard, metrics: Metr
     def front() -> Any:
         return redirect("/docs")
 
+    @routes.get("/console")
+    def console() -> Any:
+        return redirect("/addin/console.html")
+
     @routes.get("/addin/<path:name>")
     def addin(name: str) -> Response:
         parts = name.replace("\\", "/").split("/")

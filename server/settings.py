@@ -24,6 +24,7 @@ class Settings:
     # Where it listens
     host: str = "127.0.0.1"
     port: int = 8421
+    https_port: int = 8422  # for Excel, once `shopsheet addin install excel` has made a certificate
     allowed_hosts: tuple[str, ...] = ()  # names in the Host header beyond the loopback ones
     allowed_origins: tuple[
         str, ...
@@ -109,6 +110,7 @@ class Settings:
 BACKENDS = ("auto", "openvino", "torch")
 _RANGES: tuple[tuple[str, float, float], ...] = (
     ("port", 0, 65_535),
+    ("https_port", 0, 65_535),
     ("max_body_bytes", 1_024, 2**31),
     ("max_cells", 1, 10_000_000),
     ("call_timeout_s", 0.01, 86_400),

@@ -284,7 +284,7 @@ def test_the_contract_is_valid_openapi(client: FlaskClient, app: Flask) -> None:
     }
     for path, methods in contract["paths"].items():
         assert {method.upper() for method in methods} == routes[path]
-    assert set(routes) - set(contract["paths"]) == {"/", "/docs", "/addin/<path:name>"}
+    assert set(routes) - set(contract["paths"]) == {"/", "/docs", "/console", "/addin/<path:name>"}
 
 
 def test_the_contracts_examples_hold(client: FlaskClient) -> None:

@@ -13,11 +13,13 @@ import time
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from server.engine import Engine
     from server.listener import Listener
     from server.settings import Settings
+    from server.tls_front import TlsFront
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +62,12 @@ def _serve(settings: Settings, listening: socket.socket, started: float) -> int:
             target=_announce, args=(engine, listener, started, failures), name="announce"
         )
         watcher.start()
-        listener.run()
+        https = _start_https(settings, listener)
+        try:
+            listener.run()
+        finally:
+            if https is not None:
+                https.stop()
         _say("stopping")
     watcher.join()
     return 1 if failures else 0
@@ -79,6 +86,42 @@ def _take_port(settings: Settings) -> socket.socket:
                 "choose another port with --port."
             ) from None
         raise
+
+
+def _start_https(settings: Settings, listener: Listener) -> TlsFront | None:
+    """HTTPS in front of the server if there is a certificate for it; HTTP goes on in any case."""
+    from server.certificates import (
+        INSTALL_COMMAND,
+        RENEW_DAYS,
+        certificate_folder,
+        load_certificate,
+    )
+    from server.listener import PortTaken
+    from server.tls_front import TlsFront
+    from udfs.errors import BadInput
+
+    folder = certificate_folder(settings.home)
+    if not folder.exists():
+        return None  # no Excel add-in: no reason to speak of it, nor to load cryptography
+    try:
+        certificate = load_certificate(folder)
+        if certificate is None:
+            return None
+        if problem := certificate.problem():
+            _say(f"no HTTPS for Excel: the certificate in {folder} cannot be used, {problem}.")
+            _say(f"Run `{INSTALL_COMMAND}` and start the server again.")
+            return None
+        address = urlsplit(listener.url)
+        target = (address.hostname or "127.0.0.1", listener.port)
+        https = TlsFront(certificate.server_context(), settings.https_port, target)
+    except (BadInput, PortTaken) as error:
+        _say(f"no HTTPS for Excel: {error.message}")
+        return None
+    https.start()
+    _say(f"Excel reaches it at {https.url}")
+    if (days := certificate.days_left()) < RENEW_DAYS:
+        _say(f"Its certificate ends in {days} days. `{INSTALL_COMMAND}` renews it.")
+    return https
 
 
 def _announce(engine: Engine, listener: Listener, started: float, failures: list[int]) -> None:
