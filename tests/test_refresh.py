@@ -178,6 +178,8 @@ def test_across_sheets_names_quotes_and_whole_columns(book: Path, calls: Client)
             + cell("A4", "COUNTA('Raw 数据'!A:A)&SHOP.SENTIMENT(\"x\")"),
             "Out": '<row r="1"><c r="A1" cm="1"><f t="array" ref="A1">'
             "SHOP.SENTIMENT('Raw 数据'!A:A)</f><v>0</v></c>"
+            '<c r="E1" cm="1"><f t="array" ref="E1">'
+            "SHOP.SENTIMENT('Raw 数据'!A2:A1048576)</f><v>0</v></c>"
             "<c r=\"C1\"><f>'It''s'!A1&amp;\"!\"</f><v>0</v></c></row>",
         },
         names="<definedName name=\"reviews\">'Raw 数据'!$A$1:$A$3</definedName>"
@@ -193,6 +195,7 @@ def test_across_sheets_names_quotes_and_whole_columns(book: Path, calls: Client)
     assert found["A4"] == "3X"
     out = values(book, "Out")
     assert [out["A1"], out["A2"], out["A3"]] == ["ONE", "TWO", "THREE"]
+    assert [out["E1"], out["E2"], out.get("E3")] == ["TWO", "THREE", None]
     assert out["C1"] == "TWO!"
     assert 'ref="A1:A3"' in sheet_xml(book, 3)
 

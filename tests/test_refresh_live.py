@@ -179,6 +179,7 @@ def test_the_refresher_needs_neither_torch_nor_flask() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="the resource module is missing there")
 def test_a_hundred_thousand_rows(tmp_path: Path) -> None:
     """Memory stays within 1.2 GB for 100,000 rows of single-cell formulas and dependents."""
     path = tmp_path / "large.xlsx"

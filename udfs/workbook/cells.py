@@ -122,13 +122,13 @@ class Area:
         )
 
     def clipped(self, used: Area) -> Area:
-        """The area with whole columns and rows cut to what is used; others as they are."""
+        """The area, cut to what is used where it ends with the sheet (A:A, A2:A1048576)."""
         last_row, last_col = self.last_row, self.last_col
-        if self.rows == MAX_ROW:
-            last_row = min(last_row, used.last_row)
-        if self.cols == MAX_COL:
-            last_col = min(last_col, used.last_col)
-        return Area(self.row, self.col, last_row, max(self.col, last_col))
+        if last_row == MAX_ROW:
+            last_row = max(self.row, min(last_row, used.last_row))
+        if last_col == MAX_COL:
+            last_col = max(self.col, min(last_col, used.last_col))
+        return Area(self.row, self.col, last_row, last_col)
 
     def cell_keys(self) -> list[int]:
         """All its cells, row by row."""

@@ -31,6 +31,7 @@ from udfs.workbook.translate import (
 # Two programs may add up numbers in another order: so much do equal results differ at most.
 TOLERANCE = 1e-12
 MAX_WAVES = 20  # how often spills may move each other before we call it endless
+MAX_ARRAY_CELLS = 4_000_000  # of one array formula; four whole columns
 SMALL_AREA = 64  # cells; areas up to this size are looked up cell by cell
 
 Ask = Callable[[Sequence[tuple[str, Sequence[object]]]], list[Answer]]
@@ -165,6 +166,9 @@ class _Evaluation:
                 if unknown:
                     problem = f"this version has no function SHOP.{unknown[0]}"
                 area = stored.area or Area(stored.row, stored.col, stored.row, stored.col)
+                if area.rows * area.cols > MAX_ARRAY_CELLS:
+                    problem = f"it is an array formula of {area.rows * area.cols:,} cells"
+                    area = Area(stored.row, stored.col, stored.row, stored.col)
                 formula = Formula(
                     len(self._formulas) + 1, sheet_key, stored, expr, scope, reads, area,
                     problem or reads.problem,

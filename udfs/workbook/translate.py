@@ -348,7 +348,7 @@ def render(expr: Expr, scope: Scope, how: Rendering) -> str:
     Raises: NotComputable.
     """
     try:
-        return _Renderer(how).expr(expr, scope, in_array=how.array)
+        return _Renderer(how).expr(expr, scope, in_array=how.array, scalar=True)
     except FormulaSyntaxError as error:
         raise NotComputable(f"a formula or name is not understood ({error})") from error
 
