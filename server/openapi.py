@@ -9,6 +9,7 @@ from typing import Any
 
 from server.settings import Settings
 from udfs.catalogue import NAMESPACE, Function
+from udfs.client import SECONDS_PER_CELL
 
 API_VERSION = "1"
 
@@ -29,7 +30,8 @@ def build_openapi(functions: Iterable[Function], settings: Settings) -> dict[str
                 "Calls of worksheet functions over HTTP. Arguments are what a sheet passes: a "
                 "cell, a range as an array of rows, or null for one that is left out. "
                 f"At most {settings.max_cells:,} cells and {settings.max_body_bytes:,} bytes per "
-                f"request; a call is given up after {settings.call_timeout_s:g} seconds."
+                f"request; a request is given up after {settings.call_timeout_s:g} seconds "
+                f"and {SECONDS_PER_CELL:g} for each of its cells."
             ),
         },
         "servers": [{"url": "/"}],

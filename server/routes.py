@@ -19,6 +19,7 @@ from server.metrics import Metrics
 from server.openapi import build_openapi, render_docs
 from server.settings import Settings
 from udfs import catalogue
+from udfs.client import SECONDS_PER_CELL
 from udfs.errors import BadInput, short
 from udfs.kinds import to_wire
 
@@ -43,6 +44,12 @@ class WireCall:
     function: str
     args: list[Any]
 
+    @property
+    def cells(self) -> int:
+        """How many cells its ranges have, and one for the call."""
+        ranges = (arg for arg in self.args if isinstance(arg, list))
+        return 1 + sum(len(row) if isinstance(row, list) else 1 for arg in ranges for row in arg)
+
 
 def build_routes(settings: Settings, engine: Engine, guard: Guard, metrics: Metrics) -> Blueprint:
     """The routes of one server."""
@@ -52,12 +59,13 @@ def build_routes(settings: Settings, engine: Engine, guard: Guard, metrics: Metr
 
     @routes.post("/v1/calls")
     def calls() -> Response:
-        deadline = time.monotonic() + settings.call_timeout_s
+        began = time.monotonic()
         wire_calls = read_calls(request.get_data(cache=False), settings.max_cells)
+        cells = sum(call.cells for call in wire_calls)
         answers = engine.calls(
             [(call.function, call.args) for call in wire_calls],
             use_store="no-store" not in request.headers.get("Cache-Control", "").lower(),
-            deadline=deadline,
+            deadline=began + settings.call_timeout_s + SECONDS_PER_CELL * cells,
             cancelled=_caller_left(),
         )
         results = [write_result(c, a) for c, a in zip(wire_calls, answers, strict=True)]
@@ -140,7 +148,7 @@ def read_calls(body: bytes, max_cells: int) -> list[WireCall]:
             '{"calls": [{"id": "1", "function": "SENTIMENT", "args": ["great value"]}]}.'
         )
     read = [_read_call(call, f"calls[{index}]") for index, call in enumerate(calls)]
-    cells = sum(_count_cells(call.args) for call in read)
+    cells = sum(call.cells for call in read)
     if cells > max_cells:
         raise TooLarge(
             f"The request has {cells:,} cells; at most {max_cells:,} are taken at once. "
@@ -175,14 +183,6 @@ def _read_call(call: object, where: str) -> WireCall:
         raise BadInput(f"{where}.args is {short(args)}; expected an array of arguments.")
     assert isinstance(call_id, str | int)
     return WireCall(call_id, function, args)
-
-
-def _count_cells(args: list[Any]) -> int:
-    cells = 1
-    for arg in args:
-        if isinstance(arg, list):
-            cells += sum(len(row) if isinstance(row, list) else 1 for row in arg)
-    return cells
 
 
 def _read_json(body: bytes) -> Any:

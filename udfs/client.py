@@ -31,6 +31,8 @@ from udfs.transport import Reply, Transport, is_loopback, split_url
 DEFAULT_URL = "http://127.0.0.1:8421"
 MAX_REQUESTS = 4  # requests at a time; what comes meanwhile gathers
 MAX_GATHERED_CELLS = 10_000  # cells that are sent without waiting for more
+SECONDS_PER_CELL = 0.02  # on top of the time-out: long columns take longer, slow machines too
+MAX_CELLS = 250_000  # of one request, by the server's default settings
 MAX_GATHER_WINDOWS = 10  # a steady stream of calls is cut after so many windows
 
 
@@ -97,8 +99,8 @@ class Client:
         use_store: bool = True,
     ) -> None:
         """`token_file` is read when `token` is not given; without `use_store` the server computes
-        everything anew. A request takes at most `timeout_s`, and waits at most as long for others
-        to finish first.
+        everything anew. A request takes at most `timeout_s` and SECONDS_PER_CELL for each of its
+        cells, and waits at most `timeout_s` for others to finish first.
         """
         self._transport = Transport(url, timeout_s)
         self.url = self._transport.url
@@ -163,9 +165,10 @@ class Client:
         """
         try:
             # The request ends by itself in time; this is the belt to those braces.
-            return self.submit(function, *args).result(2 * self.timeout_s + 10)
+            longest_s = 2 * self.timeout_s + SECONDS_PER_CELL * MAX_CELLS
+            return self.submit(function, *args).result(longest_s)
         except TimeoutError as error:
-            raise NotReady(f"No answer from {self.url} in {2 * self.timeout_s:g} s.") from error
+            raise NotReady(f"No answer from {self.url} in {longest_s:g} s.") from error
 
     def call_many(self, calls: Sequence[tuple[str, Sequence[object]]]) -> list[Any]:
         """Value or ShopsheetError of each call, in order, from one request.
@@ -344,7 +347,10 @@ class Client:
             ]
         }
         headers = {**self._headers(), "Content-Type": "application/json"}
-        reply = self._transport.send("POST", "/v1/calls", _encode(body), headers)
+        timeout_s = self.timeout_s + SECONDS_PER_CELL * sum(call.cells for call in calls)
+        reply = self._transport.send(
+            "POST", "/v1/calls", _encode(body), headers, timeout_s=timeout_s
+        )
         if reply.status != 200:
             raise self._http_error(reply)
         data = reply.json()

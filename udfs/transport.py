@@ -82,14 +82,16 @@ class Transport:
         body: bytes | None = None,
         headers: dict[str, str] | None = None,
         retry: bool = True,
+        timeout_s: float | None = None,
     ) -> Reply:
-        """The server's reply, whatever its status, within `timeout_s`.
+        """The server's reply, whatever its status, within `timeout_s` (by default the transport's).
 
         A connection that fails, or a 503 that names a short pause, is tried once more: every
         request of ours may be repeated. A time-out is not, for the server is still at it.
         Raises: NotReady if there is no reply.
         """
-        deadline = time.monotonic() + self.timeout_s
+        timeout_s = self.timeout_s if timeout_s is None else timeout_s
+        deadline = time.monotonic() + timeout_s
         retried = not retry
         fresh = False
         while True:
@@ -103,7 +105,7 @@ class Transport:
                     reply = self._exchange(connection, deadline, method, path, body, headers or {})
                     failure = None
                 except TimeoutError as error:
-                    raise NotReady(self._timeout_message()) from error
+                    raise NotReady(self._timeout_message(timeout_s)) from error
                 except (OSError, http.client.HTTPException) as error:
                     failure = error
             if failure is not None:
@@ -244,9 +246,9 @@ class Transport:
             hint = "The host name is unknown. Check SHOPSHEET_URL."
         return f"The Shopsheet server does not answer at {self.url}. {hint}"
 
-    def _timeout_message(self) -> str:
+    def _timeout_message(self, timeout_s: float) -> str:
         return (
-            f"The Shopsheet server at {self.url} gave no answer within {self.timeout_s:g} s. "
+            f"The Shopsheet server at {self.url} gave no answer within {timeout_s:g} s. "
             "Try fewer cells at once, or look at the server's output for what it is doing."
         )
 
