@@ -222,6 +222,13 @@ class Bridge:
             self._log(f"{function}: {type(error).__name__}: {error}")
             return error_cell("#VALUE!")
 
+    def close(self) -> None:
+        """Nothing; no connection is open."""
+        with self._lock:
+            if self._transport is not None:
+                self._transport.close()
+                self._transport = None
+
     def wire_args(self, function: str, args: Sequence[Any]) -> list[Any]:
         """The arguments of a call on the wire, without those left out at the end."""
         empty_zeros = self._functions[function]
