@@ -23,7 +23,7 @@ from server.certificates import (
     certificate_folder,
     make_certificate,
 )
-from server.commands import serve
+from server.commands import doctor, serve
 from server.listener import Listener, listen_socket
 from server.settings import Settings
 from server.tls_front import TlsFront
@@ -151,6 +151,23 @@ def test_a_taken_https_port_is_said_and_http_goes_on(
     said = capsys.readouterr().out
     assert f"no HTTPS for Excel: Port {port} of 127.0.0.1" in said
     assert "SHOPSHEET_HTTPS_PORT" in said
+
+
+def test_doctor_looks_at_the_certificate(settings: Settings) -> None:
+    folder = certificate_folder(settings.home)
+    assert doctor.check_certificate(settings).mark == "note"
+    make_certificate(folder)
+    fine = doctor.check_certificate(settings.changed(https_port=9443))
+    assert fine.mark == "ok"
+    assert "https://localhost:9443" in fine.text
+    for age, expected in ((VALID_DAYS, "ended on"), (VALID_DAYS - 10, "ends in 8 days")):
+        make_certificate(folder, datetime.now(UTC) - timedelta(days=age))
+        found = doctor.check_certificate(settings)
+        assert found.mark == "problem"
+        assert expected in found.text
+        assert "shopsheet addin install excel" in found.text
+    (folder / "authority.pem").unlink()
+    assert doctor.check_certificate(settings).mark == "problem"
 
 
 # ---- what Excel loads

@@ -32,7 +32,9 @@ PACKAGES = {
     "openvino": "running models on this processor",
     "openpyxl": "reading workbooks",
     "xlsxwriter": "writing workbooks",
-    "lxml": "refreshing workbooks",
+    "formualizer": "refreshing workbooks",
+    "cryptography": "Excel's connection",
+    "cryptography": "HTTPS for Excel",
     "pyarrow": "parquet files",
 }
 LIBREOFFICE = (
@@ -91,6 +93,7 @@ def findings() -> Iterator[Finding]:
         check_store,
         check_model,
         check_port,
+        check_certificate,
     )
     for check in checks:
         yield check(settings)
@@ -206,6 +209,31 @@ def check_port(settings: Settings) -> Finding:
     except PortTaken as error:
         return Finding("problem", subject, error.message)
     return Finding("ok", subject, "free; `shopsheet serve` starts the server")
+
+
+def check_certificate(settings: Settings) -> Finding:
+    from server.certificates import (
+        INSTALL_COMMAND,
+        RENEW_DAYS,
+        BadCertificate,
+        certificate_folder,
+        load_certificate,
+    )
+
+    try:
+        certificate = load_certificate(certificate_folder(settings.home))
+    except BadCertificate as error:
+        return Finding("problem", "HTTPS", error.message)
+    if certificate is None:
+        text = f"no certificate; only Excel needs one, and `{INSTALL_COMMAND}` makes it"
+        return Finding("note", "HTTPS", text)
+    days = certificate.days_left()
+    reason = certificate.problem() or (f"it ends in {days} days" if days < RENEW_DAYS else None)
+    if reason:
+        text = f"renew the certificate with `{INSTALL_COMMAND}`: {reason}"
+        return Finding("problem", "HTTPS", text)
+    text = f"certificate for https://localhost:{settings.https_port}, {days} days left"
+    return Finding("ok", "HTTPS", text)
 
 
 def check_libreoffice() -> Finding:
