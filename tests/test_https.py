@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import http.client
 import os
 import shutil
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from flask import Flask
 
 from server.certificates import (
@@ -21,7 +23,10 @@ from server.certificates import (
     VALID_DAYS,
     LocalCertificate,
     certificate_folder,
+    common_name,
     make_certificate,
+    new_authority,
+    sign_server,
 )
 from server.commands import doctor, serve
 from server.listener import Listener, listen_socket
@@ -210,9 +215,11 @@ def chromium(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     with api.sync_playwright() as playwright:
 
         @contextlib.contextmanager
-        def opened() -> Iterator[Any]:
+        def opened(*flags: str) -> Iterator[Any]:
             browser = playwright.chromium.launch(
-                executable_path=program, args=CHROMIUM_FLAGS, env={**environment, "HOME": str(home)}
+                executable_path=program,
+                args=[*CHROMIUM_FLAGS, *flags],
+                env={**environment, "HOME": str(home)},
             )
             try:
                 yield browser.new_page()
@@ -258,3 +265,30 @@ def test_chromium_trusts_the_add_in_after_install_and_not_before_or_after(
     distrust(store, lambda line: None)
     with chromium() as page, pytest.raises(Exception, match="ERR_CERT_AUTHORITY_INVALID"):
         page.goto(console)
+
+
+@pytest.mark.browser
+def test_chromium_lets_the_authority_vouch_for_no_other_site(
+    certificate: LocalCertificate, live_server: LiveServer, chromium: Any
+) -> None:
+    """Not even with the key that nobody has: the names in the certificate forbid it."""
+    key, authority = new_authority(datetime.now(UTC))
+    certificate.authority_path.write_bytes(authority.public_bytes(Encoding.PEM))
+    store = NssDatabase(chromium.home / ".pki" / "nssdb")
+    trusted = dataclasses.replace(certificate, name=common_name(authority))
+    trust_alone(store, trusted, lambda line: None)
+    for site, expected in (("localhost", None), ("bank.example", "ERR_CERT")):
+        server_key, server = sign_server(key, authority, site, ())
+        key_pem = server_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        certificate.server_path.write_bytes(server.public_bytes(Encoding.PEM) + key_pem)
+        front = TlsFront(certificate.server_context(), 0, ("127.0.0.1", live_server.port))
+        front.start()
+        try:
+            with chromium(f"--host-resolver-rules=MAP {site} 127.0.0.1") as page:
+                if expected is None:
+                    assert page.goto(f"https://{site}:{front.port}/health").ok
+                else:
+                    with pytest.raises(Exception, match=expected):
+                        page.goto(f"https://{site}:{front.port}/health")
+        finally:
+            front.stop()
