@@ -32,7 +32,8 @@ Say = Callable[[str], object]
 # Where Excel on Windows looks for manifests that are side-loaded: any value name, the path as data.
 # Source: what Microsoft's office-addin-dev-settings writes.
 WINDOWS_KEY = r"Software\Microsoft\Office\16.0\WEF\Developer"
-MAC_FOLDER = Path("Library/Containers/com.microsoft.Excel/Data/Documents/wef")
+MAC_CONTAINER = Path("Library/Containers/com.microsoft.Excel")
+MAC_FOLDER = MAC_CONTAINER / "Data/Documents/wef"
 MAC_NAME = f"{ADDIN_ID}.manifest.xml"
 
 
@@ -52,11 +53,18 @@ def origin(settings: Settings) -> str:
 
 
 def build(settings: Settings) -> Path:
-    """The manifest, written for this machine's server."""
+    """The manifest, written for this machine's server. Raises: BadInput."""
     path = manifest_path(settings)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(manifest(origin(settings)), encoding="utf-8", newline="\n")
-    return path
+    text = manifest(origin(settings))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise BadInput(
+            f"The manifest cannot be written to {path} ({error}). "
+            "Set SHOPSHEET_HOME to a folder that you can write."
+        ) from error
+    return path.resolve()
 
 
 def install(
@@ -79,6 +87,8 @@ def install(
             "Excel runs on Windows and macOS. Here use Excel in a browser: "
             "`shopsheet addin install excel-web`."
         )
+    if not web:
+        _check_excel_can_be_told(system, user)
     path = build(settings)
     certificate = _current_certificate(settings, say)
     found = trust_stores(system, user) if stores is None else stores
@@ -99,10 +109,7 @@ def install(
         say(f"Registered {path}")
         say("Start Excel anew, then Home > Add-ins > More Add-ins > Developer Add-ins: Shopsheet.")
     else:
-        copy = user / MAC_FOLDER / MAC_NAME
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, copy)
-        say(f"Put the manifest into {copy.parent}")
+        say(f"Put the manifest into {_copy_on_mac(path, user)}")
         say("Start Excel anew, then Home > Add-ins: Shopsheet.")
     say("Start the server with `shopsheet serve`, or start it anew if it is running.")
 
@@ -181,6 +188,41 @@ def _current_certificate(settings: Settings, say: Say) -> LocalCertificate:
     return certificate
 
 
+def _check_excel_can_be_told(system: str, user: Path) -> None:
+    """Nothing, before anything is changed.
+
+    Raises: BadInput on macOS if Excel has never run, and on Windows with the Python of the
+    Microsoft Store, which keeps what it writes into the registry to itself.
+    """
+    if system == "darwin" and not (user / MAC_CONTAINER).is_dir():
+        raise BadInput(
+            f"There is no {user / MAC_CONTAINER}: Excel is not installed or was never started. "
+            "Start Excel once, quit it, and try again."
+        )
+    if system == "win32" and "windowsapps" in sys.base_prefix.lower():
+        raise BadInput(
+            f"This Python ({sys.base_prefix}) is from the Microsoft Store, whose programs write "
+            "to a registry of their own: Excel would not see the add-in. Install Python from "
+            "python.org and set Shopsheet up with it, or use Excel in a browser: "
+            "`shopsheet addin install excel-web`."
+        )
+
+
+def _copy_on_mac(path: Path, user: Path) -> Path:
+    """The folder of Excel's into which the manifest was copied. Raises: BadInput."""
+    copy = user / MAC_FOLDER / MAC_NAME
+    try:
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
+    except OSError as error:
+        raise BadInput(
+            f"The manifest cannot be copied to {copy} ({error}). Allow your terminal to use data "
+            "of other apps (System Settings > Privacy & Security > App Management), or copy "
+            f"{path} there yourself."
+        ) from error
+    return copy.parent
+
+
 def _winreg() -> Any:
     import winreg
 
@@ -208,6 +250,6 @@ def _is_registered_on_windows(path: Path) -> bool:
     registry = _winreg()
     try:
         with registry.OpenKey(registry.HKEY_CURRENT_USER, WINDOWS_KEY) as key:
-            return bool(registry.QueryValueEx(key, ADDIN_ID)[0] == str(path))
+            return bool(registry.QueryValueEx(key, ADDIN_ID)[0] == str(path.resolve()))
     except FileNotFoundError:
         return False

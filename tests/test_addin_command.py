@@ -131,6 +131,10 @@ def test_excel_on_macos_finds_the_manifest_in_its_folder(
     home_settings: Settings, store: Store, said: list[str], tmp_path: Path
 ) -> None:
     where: dict[str, Any] = {"system": "darwin", "user": tmp_path, "stores": [store]}
+    with pytest.raises(BadInput, match="Start Excel once"):
+        excel_addin.install(home_settings, said.append, web=False, **where)
+    assert store.held == []  # nothing was changed
+    (tmp_path / excel_addin.MAC_CONTAINER).mkdir(parents=True)
     excel_addin.install(home_settings, said.append, web=False, **where)
     (copy,) = (tmp_path / excel_addin.MAC_FOLDER).iterdir()
     assert "https://localhost:9443" in copy.read_text(encoding="utf-8")
@@ -141,6 +145,39 @@ def test_excel_on_macos_finds_the_manifest_in_its_folder(
     assert len(store.held) == 1  # the certificate that was good is still used
     excel_addin.uninstall(home_settings, said.append, **where)
     assert not copy.exists()
+
+
+def test_a_folder_that_macos_protects_is_named(
+    home_settings: Settings, store: Store, said: list[str], tmp_path: Path
+) -> None:
+    where: dict[str, Any] = {"system": "darwin", "user": tmp_path, "stores": [store]}
+    (tmp_path / excel_addin.MAC_CONTAINER).mkdir(parents=True)
+    (tmp_path / excel_addin.MAC_CONTAINER / "Data").write_text("in the way", encoding="utf-8")
+    with pytest.raises(BadInput, match="Privacy & Security"):
+        excel_addin.install(home_settings, said.append, web=False, **where)
+
+
+def test_python_of_the_microsoft_store_is_refused_before_anything_is_changed(
+    home_settings: Settings,
+    store: Store,
+    said: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "base_prefix", r"C:\Program Files\WindowsApps\Python.3.12")
+    where: dict[str, Any] = {"system": "win32", "user": tmp_path, "stores": [store]}
+    with pytest.raises(BadInput, match="Microsoft Store"):
+        excel_addin.install(home_settings, said.append, web=False, **where)
+    assert store.held == []
+    assert not home_settings.home.exists()
+    excel_addin.install(home_settings, said.append, web=True, **where)
+    assert len(store.held) == 1
+
+
+def test_a_home_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
+    with pytest.raises(BadInput, match="SHOPSHEET_HOME"):
+        excel_addin.build(Settings(home=tmp_path / "file"))
 
 
 def test_a_damaged_or_older_certificate_is_replaced_in_the_store(

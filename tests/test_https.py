@@ -24,10 +24,12 @@ from server.certificates import (
     LocalCertificate,
     certificate_folder,
     common_name,
+    load_certificate,
     make_certificate,
     new_authority,
     sign_server,
 )
+from server.cli import main
 from server.commands import doctor, serve
 from server.listener import Listener, listen_socket
 from server.settings import Settings
@@ -173,6 +175,38 @@ def test_doctor_looks_at_the_certificate(settings: Settings) -> None:
         assert "shopsheet addin install excel" in found.text
     (folder / "authority.pem").unlink()
     assert doctor.check_certificate(settings).mark == "problem"
+
+
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux") or shutil.which("certutil") is None,
+    reason="needs certutil of NSS on Linux (Debian: libnss3-tools)",
+)
+def test_the_add_in_is_installed_for_the_browser_and_removed(
+    own_home: Path,
+    tmp_path: Path,
+    https_port: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "somebody"))
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    assert main(["addin", "install", "excel-web"]) == 0
+    said = capsys.readouterr().out
+    assert "certutil -A" in said  # each command is said
+    assert "Upload My Add-in" in said
+    manifest = own_home / "addin" / "excel" / "manifest.xml"
+    assert f"https://localhost:{https_port}/addin/taskpane.html" in manifest.read_text("utf-8")
+    assert load_certificate(certificate_folder(own_home)) is not None
+    assert main(["addin", "status", "excel-web"]) == 0
+    assert f"trusted by the certificates of the browser in {tmp_path}" in capsys.readouterr().out
+    assert main(["addin", "install", "excel-web"]) == 0
+    assert "certutil" not in capsys.readouterr().out, "what is trusted already is left alone"
+    database = NssDatabase(tmp_path / "somebody" / ".pki" / "nssdb")
+    assert len(database.ours()) == 1
+    assert main(["addin", "uninstall", "excel-web"]) == 0
+    assert database.ours() == []
+    assert not certificate_folder(own_home).exists()
+    assert not manifest.exists()
 
 
 # ---- what Excel loads
