@@ -24,6 +24,7 @@ COMPONENT = "shopsheet_component.py"
 PACKAGE = "shopsheet_calc"  # the modules below, under a name that no other extension has
 MODULES = {
     "bridge.py": FOLDER / "bridge.py",
+    "neighbours.py": FOLDER / "neighbours.py",
     "errors.py": Path("udfs/errors.py"),
     "transport.py": Path("udfs/transport.py"),
 }
@@ -134,7 +135,10 @@ def _functions() -> dict[str, list[dict[str, object]]]:
 
 
 def _method(function: Function) -> str:
-    args = ", ".join(f"[in] {_type(arg)} {parameter_name(arg)}" for arg in function.args)
+    # Calc itself fills in an argument of this type: the document that the formula stands in.
+    document = "[in] com::sun::star::beans::XPropertySet document"
+    visible = (f"[in] {_type(arg)} {parameter_name(arg)}" for arg in function.args)
+    args = ", ".join([document, *visible])
     return f"any {function.name}({args});"
 
 

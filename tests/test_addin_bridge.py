@@ -33,6 +33,7 @@ from addin.libreoffice.bridge import (
     to_calc,
     to_wire,
 )
+from addin.libreoffice.neighbours import parse_calls
 from tests.wire_server import WireServer, running
 from udfs import client
 from udfs.catalogue import FUNCTIONS, NAMESPACE
@@ -157,7 +158,7 @@ def test_a_call_travels_with_its_options_and_the_token(
     assert calc.call("SENTIMENT", [texts("ab", "", "很好"), "score", None]) == texts(2.0, "", 2.0)
     sent = server.requests[0]["calls"]
     assert sent == [
-        {"id": "1", "function": "SENTIMENT", "args": [[["ab"], [None], ["很好"]], "score"]}
+        {"id": "0", "function": "SENTIMENT", "args": [[["ab"], [None], ["很好"]], "score"]}
     ]
     assert server.headers[0]["Authorization"] == "Bearer secret"
 
@@ -205,7 +206,7 @@ def test_answers_of_another_model_are_forgotten(
     calc: Bridge, server: WireServer, clock: Clock
 ) -> None:
     def newer(handler: Any) -> bool:
-        result = {"id": "1", "value": "newer", "model": "encoder@2"}
+        result = {"id": "0", "value": "newer", "model": "encoder@2"}
         handler.send_json(200, {"results": [result]})
         return False
 
@@ -222,6 +223,80 @@ def test_no_answer_is_not_remembered(calc: Bridge, server: WireServer) -> None:
     for _ in range(2):
         calc.call("SENTIMENT", [texts("a", "unsure")])
     assert len(server.requests) == 2
+
+
+def test_who_fills_a_column_is_answered_in_few_requests(calc: Bridge, server: WireServer) -> None:
+    asked: list[int] = []
+
+    def neighbours() -> list[tuple[str, list[Any]]]:
+        asked.append(1)
+        return [("SENTIMENT", [f"text {n}", "score"]) for n in range(300)] + [("GONE", ["a"])]
+
+    for number in range(300):
+        value = calc.call("SENTIMENT", [((f"text {number}",),), "score", None], neighbours)
+        assert value == float(len(f"text {number}"))
+    assert len(server.requests) == 3  # two alone, then all
+    assert len(server.requests[2]["calls"]) == 298
+    assert sum(asked) == 1
+
+
+def test_looking_ahead_in_vain_becomes_rare(calc: Bridge, server: WireServer) -> None:
+    asked: list[int] = []
+
+    def neighbours() -> list[tuple[str, list[Any]]]:
+        asked.append(1)
+        return [("SENTIMENT", [f"never asked for {n}"]) for n in range(len(asked) + 5)]
+
+    for number in range(200):
+        calc.call("SENTIMENT", [f"text {number}"], neighbours)
+    assert len(server.requests) == 200
+    assert len(asked) <= 7  # after 3, 3, 6, 12, 24, ... calls
+
+
+def test_single_formulas_that_are_typed_look_at_nothing(calc: Bridge, clock: Clock) -> None:
+    def neighbours() -> list[tuple[str, list[Any]]]:
+        raise AssertionError("asked")
+
+    for number in range(20):
+        calc.call("SENTIMENT", [f"text {number}"], neighbours)
+        clock.now += bridge.LOOK_AHEAD_S
+    calc.call("SENTIMENT", [texts("a", "b")], neighbours)
+
+
+def test_a_failing_look_ahead_fails_no_cell(
+    calc: Bridge, server: WireServer, own_home: Path
+) -> None:
+    def broken() -> list[tuple[str, list[Any]]]:
+        raise RuntimeError("no such sheet")
+
+    def refuse(handler: Any) -> bool:
+        handler.send_json(413, {"error": {"code": "#VALUE!", "message": "too large"}})
+        return False
+
+    values = [calc.call("SENTIMENT", [name], broken) for name in "abcd"]
+    assert values == ["A", "B", "C", "D"]
+    assert "no such sheet" in bridge.log_path(own_home).read_text(encoding="utf-8")
+
+    ask = Bridge({"SENTIMENT": [True, True, False]}, {})
+    for name in "ab":
+        ask.call("SENTIMENT", [name])
+    ask._travelled = bridge.LOOK_AHEAD_AFTER
+    ask._travelled_at = time.monotonic()
+    server.script.append(refuse)
+    assert ask.call("SENTIMENT", ["c"], lambda: [("SENTIMENT", ["d"])]) == "C"
+    ask.close()
+
+
+def test_the_next_calls_are_read_off_formulas() -> None:
+    assert parse_calls(
+        '=IF(SHOP.SENTIMENT($A$2;"score")>0;SHOP.SENTIMENT(B13);"SHOP.X(A1:A2)")'
+    ) == [
+        ("SENTIMENT", "A", 2, ["score"]),
+        ("SENTIMENT", "B", 13, []),
+    ]
+    assert parse_calls("=SHOP.SENTIMENT(AB7;;0.8)") == [("SENTIMENT", "AB", 7, [None, 0.8])]
+    for other in ("=SHOP.SENTIMENT(A1:A9)", "=SHOP.SENTIMENT(A1;C1)", "=SUM(A1)", "text"):
+        assert parse_calls(other) == []
 
 
 def test_an_unreachable_server_is_tried_once_for_a_column(
@@ -385,7 +460,8 @@ def test_function_wizard_interface_and_catalogue_agree() -> None:
         shown = [node.get(f"{OOR}name") for node in nodes[name].iterfind("node/node")]
         assert shown == [parameter_name(arg) for arg in function.args]
         assert [arg["name"] for arg in functions[name]] == [arg.name for arg in function.args]
-        declared = interface().split(f" {name}(")[1].split(");")[0].split(", ")
+        document, *declared = interface().split(f" {name}(")[1].split(");")[0].split(", ")
+        assert document.endswith("::XPropertySet document")  # not shown: Calc fills it in
         assert [part.split()[-1] for part in declared] == shown
         for arg, part in zip(function.args, declared, strict=True):
             assert arg.required or part.startswith("[in] any "), "an optional argument is any"

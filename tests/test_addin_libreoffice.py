@@ -18,6 +18,7 @@ from openpyxl.worksheet.formula import ArrayFormula
 from addin.build_libreoffice import IDENTIFIER, VERSION, pack
 from addin.libreoffice.office import Office, find_office
 from tests.conftest import TOKEN, LiveServer
+from tests.wire_server import running
 from udfs.client import Client
 from udfs.errors import CellError, ShopsheetError
 
@@ -312,3 +313,32 @@ def test_a_mixed_grid_needs_a_join_before_texts_are_compared(
         ["open", str(book)], ["recalculate"], ["read", ["E1", "E2", "E3"]], ["close"]
     )
     assert cells == [["number", 0.0], ["number", 1.0], ["number", 1.0]]
+
+
+def test_a_column_of_single_formulas_travels_in_few_requests(
+    calc: Calc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = range(1, 401)
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    for row in rows:
+        sheet.cell(row, 1, f"评论 {row}" if row % 7 else f'="computed "&{row}')
+        sheet.cell(row, 2, f"=SHOP.SENTIMENT(A{row})")
+        sheet.cell(row, 3, f'=IF(SHOP.SENTIMENT($A{row},"score",0.5)>8,"long","short")')
+    book.save(tmp_path / "book.xlsx")
+    with running() as server:
+        monkeypatch.setenv("SHOPSHEET_URL", server.url)
+        _, labels, lengths = calc.run(
+            ["open", str(tmp_path / "book.xlsx")],
+            ["recalculate"],
+            ["read", [f"B{row}" for row in rows]],
+            ["read", [f"C{row}" for row in rows]],
+            ["close"],
+        )
+        sent = len(server.requests)
+    inputs = [f"评论 {row}" if row % 7 else f"computed {row}" for row in rows]
+    assert labels == [["text", text.upper()] for text in inputs]
+    assert lengths == [["text", "long" if len(text) > 8 else "short"] for text in inputs]
+    computed = sum(row % 7 == 0 for row in rows)
+    assert sent < 2 * computed + 20  # 800 formulas; computed texts cannot be known in advance

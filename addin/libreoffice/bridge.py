@@ -23,11 +23,12 @@ from udfs.errors import BadInput, NotReady, ShopsheetError, Undecided
 from udfs.transport import Reply, Transport, is_loopback, split_url
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     CalcCell = str | float
     CalcRows = tuple[tuple[CalcCell, ...], ...]
     Clock = Callable[[], float]
+    Neighbours = Callable[[], Iterable[tuple[str, list[Any]]]]
 
 DEFAULT_URL = "http://127.0.0.1:8421"
 DOWN_S = 5.0  # a server that failed is left alone for so long: 2,000 cells wait for it once
@@ -35,6 +36,11 @@ CONNECT_S = 2.0
 CALL_S, CELL_S, MAX_CALL_S = 10.0, 0.05, 300.0  # patience: so much, and more for each cell
 MODEL_CHECK_S = 60.0  # a remembered answer needs a sign of life of its model that is newer
 MEMO_BYTES = 32 * 1024 * 1024
+# After so many single cells in a row that had to travel, the next ones are looked for and asked for
+# together; when that was of no use, later and later.
+LOOK_AHEAD_AFTER, LOOK_AHEAD_AT_MOST_AFTER = 3, 3000
+LOOK_AHEAD_S = 5.0  # cells in a row come closer together than this
+LOOK_AHEAD_CALLS = 2000
 LOG_BYTES = 256 * 1024
 LOG_REPEAT_S = 60.0
 
@@ -208,13 +214,23 @@ class Bridge:
         self._transport: Transport | None = None
         self._down: tuple[float, ShopsheetError] = (-math.inf, NotReady(""))
         self._logged: dict[str, float] = {}
+        self._travelled = 0  # single cells in a row that were not in memory
+        self._travelled_at = -math.inf
+        self._look_ahead_after = LOOK_AHEAD_AFTER
+        self._asked_ahead: set[bytes] = set()
+        self._ahead_was_used = True
 
-    def call(self, function: str, args: Sequence[Any]) -> CalcCell | CalcRows:
-        """The value of one call as Calc takes it; a call that fails is the error of one cell."""
+    def call(
+        self, function: str, args: Sequence[Any], neighbours: Neighbours | None = None
+    ) -> CalcCell | CalcRows:
+        """The value of one call as Calc takes it; a call that fails is the error of one cell.
+
+        `neighbours` finds calls that may come next. It is asked when a column is being filled.
+        """
         try:
             wire = self.wire_args(function, args)
             with self._lock:
-                return self._answer(function, wire)
+                return self._answer(function, wire, neighbours)
         except ShopsheetError as error:
             self._log(f"{function}: {error.message}")
             return error_cell(error.cell_error)
@@ -237,45 +253,101 @@ class Bridge:
             wire.pop()
         return wire
 
-    def _answer(self, function: str, args: Sequence[Any]) -> CalcCell | CalcRows:
-        body = _dumps({"calls": [{"id": "1", "function": function, "args": args}]})
-        key = hashlib.sha256(body).digest()
+    def _answer(
+        self, function: str, args: Sequence[Any], neighbours: Neighbours | None
+    ) -> CalcCell | CalcRows:
+        key = _key(function, args)
         remembered = self._memo.get(function, key)
         if remembered is not None:
+            self._ahead_was_used = self._ahead_was_used or key in self._asked_ahead
             return remembered  # type: ignore[no-any-return]
         until, error = self._down
         if self._clock() < until:
             raise error
-        data = args[0] if isinstance(args[0], list) else [[args[0]]]
-        result, size = self._post(body, sum(len(row) for row in data))
-        if "error" in result:
-            raise _failure(result["error"])
-        answer = to_calc(result.get("value"))
-        model = result.get("model")
-        if isinstance(model, str):
-            self._memo.heard(function, model)
-            # #N/A may be over in a moment: the next time the server is asked again.
-            if NOT_AVAILABLE not in rows_key(answer):
-                self._memo.put(function, key, answer, size)
-        return answer
+        calls = {key: (function, args)}
+        if neighbours is not None and not isinstance(args[0], list):
+            calls.update(self._look_ahead(key, neighbours))
+        try:
+            results = self._post(calls)
+        except BadInput:
+            if len(calls) == 1:
+                raise
+            results = self._post({key: (function, args)})  # what was guessed may be to blame
+        for this, result in results.items():
+            self._remember(calls[this][0], this, result)
+        if "error" in results[key]:
+            raise _failure(results[key]["error"])
+        return to_calc(results[key].get("value"))
 
-    def _post(self, body: bytes, cells: int) -> tuple[Mapping[str, Any], int]:
-        """The result of the only call in `body`, and the size of the reply.
+    def _remember(self, function: str, key: bytes, result: Mapping[str, Any]) -> None:
+        model = result.get("model")
+        if isinstance(model, str) and "error" not in result:
+            self._memo.heard(function, model)
+            answer = to_calc(result.get("value"))
+            cells = rows_key(answer)
+            # #N/A may be over in a moment: the next time the server is asked again.
+            if NOT_AVAILABLE not in cells:
+                size = sum(len(cell) for cell in cells) + 60 * len(cells)
+                self._memo.put(function, key, answer, size)
+
+    def _look_ahead(
+        self, key: bytes, neighbours: Neighbours
+    ) -> dict[bytes, tuple[str, Sequence[Any]]]:
+        """Calls that are likely to come after this one and are not in memory, by their keys."""
+        now = self._clock()
+        self._travelled = 1 + (self._travelled if now - self._travelled_at < LOOK_AHEAD_S else 0)
+        self._travelled_at = now
+        if self._travelled < self._look_ahead_after:
+            return {}
+        self._travelled = 0
+        if self._ahead_was_used:
+            self._look_ahead_after = LOOK_AHEAD_AFTER
+        else:
+            self._look_ahead_after = min(2 * self._look_ahead_after, LOOK_AHEAD_AT_MOST_AFTER)
+        found: dict[bytes, tuple[str, Sequence[Any]]] = {}
+        try:
+            for function, args in neighbours():
+                if function in self._functions:
+                    wire = self.wire_args(function, args)
+                    found[_key(function, wire)] = (function, wire)
+        except Exception as error:  # a guess that fails must not fail the cell
+            self._log(f"looking ahead: {type(error).__name__}: {error}")
+        keys = list(found)
+        here = keys.index(key) if key in found else 0
+        wanted = [
+            other
+            for other in keys[here:] + keys[:here]
+            if other != key and self._memo.get(found[other][0], other) is None
+        ]
+        self._asked_ahead = set(wanted[:LOOK_AHEAD_CALLS])
+        self._ahead_was_used = False
+        return {other: found[other] for other in wanted[:LOOK_AHEAD_CALLS]}
+
+    def _post(
+        self, calls: Mapping[bytes, tuple[str, Sequence[Any]]]
+    ) -> dict[bytes, Mapping[str, Any]]:
+        """The result of each call, from one request.
 
         Raises: NotReady or another ShopsheetError; the server is then left alone for a while.
         """
+        wire = [
+            {"id": str(number), "function": function, "args": args}
+            for number, (function, args) in enumerate(calls.values())
+        ]
+        cells = sum(_count_cells(args[0]) for _, args in calls.values())
         try:
             if self._transport is None:
                 self._transport = Transport(self._url, CALL_S, CONNECT_S)
             self._transport.timeout_s = min(MAX_CALL_S, CALL_S + CELL_S * cells)
+            body = _dumps({"calls": wire})
             reply = self._transport.send("POST", "/v1/calls", body, self._headers())
-            result = _only_result(reply)
+            results = _results(reply, len(wire))
         except NotReady as error:
             pause_s = min(DOWN_S, error.retry_after_s or DOWN_S)
             self._down = (self._clock() + pause_s, error)
             raise
         self._down = (-math.inf, NotReady(""))
-        return result, len(reply.body)
+        return dict(zip(calls, results))  # noqa: B905 - Python 3.8
 
     def _headers(self) -> dict[str, str]:
         headers = {"Content-Type": "application/json"}
@@ -320,8 +392,16 @@ def _dumps(data: object) -> bytes:
     return json.dumps(data, separators=(",", ":")).encode("ascii")
 
 
-def _only_result(reply: Reply) -> Mapping[str, Any]:
-    """The one result of a reply. Raises: ShopsheetError if the request as a whole failed."""
+def _key(function: str, args: Sequence[Any]) -> bytes:
+    return hashlib.sha256(_dumps([function, args])).digest()
+
+
+def _count_cells(data: Any) -> int:
+    return sum(len(row) for row in data) if isinstance(data, list) else 1
+
+
+def _results(reply: Reply, count: int) -> list[Mapping[str, Any]]:
+    """The results in a reply. Raises: ShopsheetError if the request as a whole failed."""
     data = reply.json()
     if reply.status != 200:
         error = data.get("error") if isinstance(data, dict) else None
@@ -331,10 +411,13 @@ def _only_result(reply: Reply) -> Mapping[str, Any]:
             raise BadInput(text)
         raise NotReady(text, reply.retry_after_s)
     results = data.get("results") if isinstance(data, dict) else None
-    result = results[0] if isinstance(results, list) and len(results) == 1 else None
-    if not isinstance(result, dict) or not ({"value", "error"} & set(result)):
+    if (
+        not isinstance(results, list)
+        or len(results) != count
+        or not all(isinstance(one, dict) and {"value", "error"} & set(one) for one in results)
+    ):
         raise NotReady("What answers there is no Shopsheet server. Check SHOPSHEET_URL.")
-    return result
+    return results
 
 
 def _failure(error: Any) -> ShopsheetError:

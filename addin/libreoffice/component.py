@@ -22,6 +22,7 @@ from com.sun.star.sheet import ResultEvent, XVolatileResult
 from org.shopsheet.calc import XShop  # type: ignore[import-not-found]
 
 from addin.libreoffice.bridge import Bridge, cell_type, rows_key
+from addin.libreoffice.neighbours import calls_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,8 +57,8 @@ class ShopAddIn(unohelper.Base, XShop):
         # for the same rows keeps a recalculation from adding to them.
         self._grids: OrderedDict[tuple[str | bytes, ...], Grid] = OrderedDict()
 
-    def _call(self, function: str, args: tuple[Any, ...]) -> Any:
-        value = BRIDGE.call(function, args)
+    def _call(self, function: str, document: Any, args: tuple[Any, ...]) -> Any:
+        value = BRIDGE.call(function, args, lambda: calls_of(document))
         if not isinstance(value, tuple):
             return value
         if len(value) == 1 and len(value[0]) == 1:
@@ -71,8 +72,8 @@ class ShopAddIn(unohelper.Base, XShop):
 
 
 def _method(function: str) -> Callable[..., Any]:
-    def call(self: ShopAddIn, *args: Any) -> Any:
-        return self._call(function, args)
+    def call(self: ShopAddIn, document: Any, *args: Any) -> Any:
+        return self._call(function, document, args)
 
     return call
 
