@@ -5,7 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
+import signal
+import subprocess
 import sys
+import time
 import types
 import zipfile
 from collections.abc import Iterator
@@ -304,3 +308,38 @@ def test_a_broken_extension_is_refused_with_libreoffice_s_reason(tmp_path: Path)
     broken.write_bytes(b"no zip")
     with pytest.raises(NotReady, match="extension manager failed"):
         office.add(broken)
+
+
+@pytest.mark.libreoffice
+@pytest.mark.skipif(os.name != "posix", reason="ends a process group")
+def test_a_libreoffice_that_is_open_is_neither_used_nor_closed(tmp_path: Path) -> None:
+    office = find_office(profile=tmp_path / "profile") if shutil.which("soffice") else None
+    if office is None:
+        pytest.skip("LibreOffice is not installed")
+    office.installed()  # makes the profile
+    assert office.profile is not None
+    theirs = subprocess.Popen(
+        [
+            str(office.soffice),
+            "--headless",
+            "--norestore",
+            f"-env:UserInstallation={office.profile.as_uri()}",
+            f"--accept=pipe,name=theirs{os.getpid()};urp;",  # it waits, as one with a window does
+        ],
+        env=clean_environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        lock = office.profile / ".lock"
+        deadline = time.monotonic() + 60
+        while not lock.exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        time.sleep(2)  # until it answers a second start
+        with pytest.raises(NotReady, match="LibreOffice is open"):
+            office.installed()
+        assert theirs.poll() is None
+    finally:
+        os.killpg(theirs.pid, signal.SIGKILL)
+        theirs.wait()
