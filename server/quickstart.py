@@ -371,6 +371,7 @@ def _where_next(url: str, refreshed: bool) -> str:
     workbook = f"Open {_shown(SAMPLE)}: 200 reviews" + (
         ", each with the model's answer, and a summary." if refreshed else "."
     )
+    reviews = _shown(SAMPLE.with_suffix(".csv"))
     port = "" if url.endswith(":8421") else f"  (set SHOPSHEET_URL={url} first)"
     return f"""
 The server runs at {url} and keeps running. Nothing leaves this machine.
@@ -379,7 +380,7 @@ Where to look next:
   {workbook}
   Try the formula in your browser: {url}/addin/console.html
   On the command line:             {shopsheet} call SENTIMENT "great value"{port}
-  Your own file:                   {shopsheet} score reviews.csv --function SENTIMENT --column text
+  A whole file:                    {shopsheet} score {reviews} -f SENTIMENT -c review
   In Excel or LibreOffice:         {shopsheet} addin --help
   If something is wrong:           {shopsheet} doctor
   Stop the server:                 {_python_word()} -m server.quickstart stop
