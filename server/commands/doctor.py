@@ -33,7 +33,6 @@ PACKAGES = {
     "openpyxl": "reading workbooks",
     "xlsxwriter": "writing workbooks",
     "formualizer": "refreshing workbooks",
-    "cryptography": "Excel's connection",
     "cryptography": "HTTPS for Excel",
     "pyarrow": "parquet files",
 }
