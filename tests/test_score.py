@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -418,3 +419,28 @@ def test_a_hundred_thousand_rows_take_little_memory(tmp_path: Path, settings: Se
         )  # fmt: skip
         peaks.append(int(result.stdout.split()[-1]) / 1024)
     assert peaks[1] - peaks[0] < 150, f"MiB: {peaks}"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to one process")
+def test_ctrl_c_keeps_what_is_done_however_often_it_is_pressed(
+    tmp_path: Path, settings: Settings
+) -> None:
+    source = reviews(tmp_path / "in.csv", [f"{t} number {i}" for i in range(4_000) for t in TEXTS])
+    journal = tmp_path / "out.csv.unfinished"
+    process = subprocess.Popen(
+        command(str(source), "-f", "SENTIMENT", "-c", "text", "-o", str(tmp_path / "out.csv")),
+        env=environment(settings), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 120
+    while not (journal.exists() and journal.stat().st_size > 20_000):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    for _ in range(3):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.01)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 130, err
+    assert "which are kept: the same command goes on there" in err
+    assert "FATAL" not in err
+    assert journal.exists()

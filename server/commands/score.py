@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from udfs.catalogue import FUNCTIONS, Function
@@ -90,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
         restart=args.restart,
     )
     settings = Settings.from_environment()
-    with _Bar(source.name) as bar:
+    with _one_interrupt(), _Bar(source.name) as bar:
         try:
             summary = score(task, lambda: open_caller(settings, not args.no_store), bar)
         except KeyboardInterrupt:
@@ -125,6 +130,26 @@ def default_output(source: Path) -> Path:
     """reviews.csv gives reviews.scored.csv; a format that we only read gives .csv or .xlsx."""
     suffix = {".txt": ".csv", ".xlsm": ".xlsx"}.get(source.suffix.lower(), source.suffix)
     return source.with_name(f"{source.stem}.scored{suffix}")
+
+
+@contextmanager
+def _one_interrupt() -> Iterator[None]:
+    """Within it the first Ctrl-C stops the run and more are ignored: a model needs a moment to stop
+    and must not be torn down in the middle."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(signal_number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        if signal.getsignal(signal.SIGINT) is stop:  # else the process is about to end
+            signal.signal(signal.SIGINT, before)
 
 
 class _Bar:
