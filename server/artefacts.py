@@ -1,15 +1,15 @@
 """Saves, loads and checks an artefact: the folder that holds one model.
 
 An artefact folder holds `config.json` (format version, dimensions, labels, how to read texts),
-`tokenizer.json` (Hugging Face tokenizers), `model.safetensors` (weights), `card.json` and `CARD.md`
-(what it was trained on and how well it does). Nothing in it is code; nothing is ever unpickled.
+`tokenizer.json` (Hugging Face tokenizers), `model.safetensors` (weights),
+`quantisation.safetensors` (ranges for int8, once calibrated), `card.json` and `CARD.md` (what it
+was trained on and how well it does). Nothing in it is code; nothing is ever unpickled.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
@@ -27,6 +27,7 @@ FORMAT_VERSION = 1
 CONFIG_FILE = "config.json"
 TOKENIZER_FILE = "tokenizer.json"
 WEIGHTS_FILE = "model.safetensors"
+QUANTISATION_FILE = "quantisation.safetensors"
 CARD_FILE = "card.json"
 CARD_TEXT_FILE = "CARD.md"
 
@@ -35,7 +36,7 @@ Tensors = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Artefact:
-    """One checked artefact folder; tensors are read on demand, so that only one copy is in memory."""
+    """One checked artefact folder; its tensors are read on demand and not kept."""
 
     folder: Path
     config: dict[str, Any]
@@ -48,12 +49,20 @@ class Artefact:
 
         Raises: ModelFailed if the file cannot be read.
         """
-        path = self.folder / WEIGHTS_FILE
-        try:
-            with safe_open(path, framework="np") as weights:
-                return {name: weights.get_tensor(name) for name in weights.keys()}  # noqa: SIM118
-        except (SafetensorError, OSError) as error:
-            raise ModelFailed(_damaged(path, str(error))) from error
+        return _read_tensors(self.folder / WEIGHTS_FILE)
+
+    def quantisation(self) -> Tensors:
+        """Ranges for int8 by name; empty where the artefact was not calibrated."""
+        path = self.folder / QUANTISATION_FILE
+        return _read_tensors(path) if path.is_file() else {}
+
+
+def _read_tensors(path: Path) -> Tensors:
+    try:
+        with safe_open(path, framework="np") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise ModelFailed(_damaged(path, str(error))) from error
 
 
 def is_artefact(folder: Path) -> bool:
@@ -90,9 +99,7 @@ def load_artefact(folder: Path) -> Artefact:
     actual = _checksums(folder)
     for name, checksum in recorded.items():
         if actual.get(name) != checksum:
-            raise ModelFailed(
-                _damaged(folder / name, "its checksum is not the one in config.json")
-            )
+            raise ModelFailed(_damaged(folder / name, "its checksum is not the one in config.json"))
     card_path = folder / CARD_FILE
     return Artefact(
         folder=folder,
@@ -139,13 +146,20 @@ def update_config(folder: Path, **changes: Any) -> Artefact:
 
     The version changes with it, because answers may.
     """
-    artefact = load_artefact(folder)
-    path = artefact.folder / CONFIG_FILE
-    config = {**artefact.config, **changes, "sha256": _checksums(artefact.folder)}
+    path = Path(folder) / CONFIG_FILE
+    config = upgrade_config(_read_json(path))
     fresh = path.with_name(f".{CONFIG_FILE}.new")
-    _write_json(fresh, config)
-    os.replace(fresh, path)
+    _write_json(fresh, {**config, **changes, "sha256": _checksums(Path(folder))})
+    fresh.replace(path)
     return load_artefact(folder)
+
+
+def save_quantisation(folder: Path, tables: Mapping[str, np.ndarray]) -> Artefact:
+    """The artefact with these ranges for int8, which replace older ones."""
+    fresh = Path(folder) / f".{QUANTISATION_FILE}.new"
+    save_file(dict(tables), fresh)
+    fresh.replace(Path(folder) / QUANTISATION_FILE)
+    return update_config(folder)
 
 
 def upgrade_config(config: dict[str, Any]) -> dict[str, Any]:
@@ -187,29 +201,27 @@ def _version(config: Mapping[str, Any], checksums: Mapping[str, str]) -> str:
 
 
 def _checksums(folder: Path) -> dict[str, str]:
-    weights = hashlib.sha256()
-    with (folder / WEIGHTS_FILE).open("rb") as file:
-        while chunk := file.read(1 << 20):
-            weights.update(chunk)
     # A checkout with CRLF line ends holds the same tokenizer.
     tokenizer = (folder / TOKENIZER_FILE).read_bytes().replace(b"\r\n", b"\n")
-    return {
-        WEIGHTS_FILE: weights.hexdigest(),
-        TOKENIZER_FILE: hashlib.sha256(tokenizer).hexdigest(),
-    }
+    sums = {TOKENIZER_FILE: hashlib.sha256(tokenizer).hexdigest()}
+    for name in (WEIGHTS_FILE, QUANTISATION_FILE):
+        if (folder / name).is_file():
+            with (folder / name).open("rb") as file:
+                sums[name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return sums
 
 
 def _replace_folder(new: Path, target: Path) -> None:
     """Windows cannot rename over a folder, so the old one steps aside first."""
     if not target.exists():
-        os.replace(new, target)
+        new.replace(target)
         return
     aside = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
-    os.replace(target, aside / "old")
+    target.replace(aside / "old")
     try:
-        os.replace(new, target)
+        new.replace(target)
     except OSError:
-        os.replace(aside / "old", target)
+        (aside / "old").replace(target)
         raise
     finally:
         shutil.rmtree(aside, ignore_errors=True)

@@ -32,7 +32,6 @@ def build_graph(
     `linear` makes the matrix products (site name, weight, bias): floating point when left out.
     """
     linear = linear or FloatLinear()
-    hidden, heads = config["hidden_size"], config["num_attention_heads"]
     token_ids = ops.parameter([-1, -1], ov.Type.i32, name="token_ids")
     lengths = ops.parameter([-1], ov.Type.i32, name="lengths")
     shape = ops.shape_of(token_ids, "i32")
@@ -54,7 +53,6 @@ def build_graph(
     logits = FloatLinear()(
         pooled, "classifier", tensors["classifier.weight"], tensors["classifier.bias"]
     )
-    assert heads * (hidden // heads) == hidden
     model = ov.Model([logits, pooled], [token_ids, lengths], "encoder")
     for output, name in zip(model.outputs, ("logits", "pooled"), strict=True):
         output.get_tensor().set_names({name})

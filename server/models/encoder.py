@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,12 +10,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from server.artefacts import load_artefact
+from server.artefacts import Artefact, is_artefact, load_artefact
+from server.models.bert_shapes import check_settings, check_tensors
 from server.models.normalise import normalise
 from server.models.tokens import Batch, TextReader, batches
-from udfs.errors import ModelFailed
+from udfs.errors import BadInput, ModelFailed
 
 BACKENDS = ("auto", "openvino", "torch")
+PRECISIONS = ("f32", "bf16", "int8")
 # Texts that are tokenised together: bounds the memory that a column of 100,000 rows takes.
 CHUNK_TEXTS = 4096
 
@@ -23,6 +26,7 @@ class Backend(Protocol):
     """What runs batches: OpenVINO or torch."""
 
     name: str
+    precision: str
 
     def run(self, batches: Sequence[Batch]) -> list[tuple[np.ndarray, np.ndarray]]: ...
 
@@ -30,7 +34,11 @@ class Backend(Protocol):
 
 
 class Encoder:
-    """One loaded artefact with a backend. Thread-safe: calls from several threads take turns."""
+    """One loaded model with a backend. Thread-safe: calls from several threads take turns.
+
+    A text's answer is the same, bit for bit, whatever else is asked with it (OpenVINO): each text
+    is padded to its own canonical length, and only texts of one length share a batch.
+    """
 
     name = "encoder"
 
@@ -45,36 +53,66 @@ class Encoder:
         self.labels: tuple[str, ...] = tuple(config["labels"])
         self.temperature = float(config.get("temperature", 1.0))
         self.hidden_size = int(config["hidden_size"])
-        self.version = version
+        # Other arithmetic gives slightly other answers: those must not share a result store.
+        self.version = f"{version}-{backend.precision}"
         self.card = dict(card)
         self._reader = reader
         self._backend = backend
         self._lock = threading.Lock()
 
     @classmethod
-    def load(cls, folder: Path, backend: str = "auto", threads: int | None = None) -> Encoder:
-        """The encoder in an artefact folder.
+    def load(
+        cls,
+        folder: Path,
+        backend: str = "auto",
+        threads: int | None = None,
+        precision: str | None = None,
+    ) -> Encoder:
+        """The encoder in an artefact folder, or in a Hugging Face sequence-classification folder.
 
-        backend "auto" is the fast runtime; threads None uses all cores.
+        backend "auto" is OpenVINO where it is installed (torch for a Hugging Face folder);
+        threads None uses all cores; precision None picks the fastest of f32, bf16 and int8 that
+        stays exact enough on this CPU.
         Raises: ModelFailed if the folder or a file in it cannot be used.
         """
-        if backend not in BACKENDS:
-            raise ModelFailed(f"Backend {backend!r} is unknown. Choose one of {BACKENDS}.")
-        artefact = load_artefact(Path(folder))
-        config = artefact.config
-        reader = TextReader(
-            artefact.tokenizer_json,
-            config["max_tokens"],
-            config.get("truncation", "head"),
-            config.get("head_tokens"),
+        if backend not in BACKENDS or precision not in (None, *PRECISIONS):
+            raise ModelFailed(
+                f"Found backend {backend!r} and precision {precision!r}. Choose the backend from "
+                f"{', '.join(BACKENDS)} and the precision from {', '.join(PRECISIONS)}."
+            )
+        folder = Path(folder)
+        if not is_artefact(folder) and (folder / "config.json").is_file():
+            return cls._load_huggingface(folder, threads)
+        artefact = load_artefact(folder)
+        check_settings(artefact.config)
+        reader = reader_of(artefact.config, artefact.tokenizer_json)
+        runner = _backend(backend, artefact, threads, precision)
+        return cls(artefact.config, reader, runner, artefact.version, artefact.card)
+
+    @classmethod
+    def _load_huggingface(cls, folder: Path, threads: int | None) -> Encoder:
+        _need("torch", "a Hugging Face model")
+        from server.models.encoder_huggingface import (
+            POLARITIES,
+            HuggingFaceBackend,
+            huggingface_version,
         )
-        runner = _backend(backend, config, artefact.tensors(), threads)
-        return cls(config, reader, runner, artefact.version, artefact.card)
+
+        runner = HuggingFaceBackend(folder, threads)
+        config = {"labels": POLARITIES, "hidden_size": runner.hidden_size}
+        reader = TextReader(runner.tokenizer_json, runner.max_tokens)
+        card = {"name": folder.name, "source": "a Hugging Face folder", "measured": {}}
+        return cls(config, reader, runner, huggingface_version(folder), card)
 
     @property
     def backend(self) -> str:
         """Name of what computes: "openvino" or "torch"."""
         return self._backend.name
+
+    @property
+    def precision(self) -> str:
+        """Arithmetic of the matrix products: "f32", "bf16" or "int8"; "torch" is torch's f32."""
+        return self._backend.precision
 
     def predict_logits(self, texts: Sequence[str]) -> np.ndarray:
         """Raw scores, per text and label. Shape: (texts, labels), float32."""
@@ -102,8 +140,7 @@ class Encoder:
         pooled = np.empty((len(texts), self.hidden_size), dtype=np.float32)
         with self._lock:
             for start in range(0, len(texts), CHUNK_TEXTS):
-                chunk = [normalise(text) for text in texts[start : start + CHUNK_TEXTS]]
-                planned = list(batches(self._reader.read(chunk)))
+                planned = read_batches(self._reader, texts[start : start + CHUNK_TEXTS])
                 answers = self._backend.run(planned)
                 for batch, (some_logits, some_pooled) in zip(planned, answers, strict=True):
                     logits[start + batch.rows] = some_logits
@@ -118,13 +155,50 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return probabilities
 
 
+def reader_of(config: Mapping[str, Any], tokenizer_json: str) -> TextReader:
+    """The tokeniser as config.json wants it: longest text, and what is kept of a longer one."""
+    return TextReader(
+        tokenizer_json,
+        config["max_tokens"],
+        config.get("truncation", "head"),
+        config.get("head_tokens"),
+    )
+
+
+def read_batches(reader: TextReader, texts: Sequence[str]) -> list[Batch]:
+    """The batches of these texts, normalised as in training.
+
+    Raises: BadInput if one of them is no text.
+    """
+    for text in texts:
+        if not isinstance(text, str):
+            raise BadInput(f"Found {type(text).__name__} where the encoder expected a text.")
+    return list(batches(reader.read([normalise(text) for text in texts])))
+
+
 def _backend(
-    backend: str, config: Mapping[str, Any], tensors: Mapping[str, np.ndarray], threads: int | None
+    backend: str, artefact: Artefact, threads: int | None, precision: str | None
 ) -> Backend:
+    tensors = artefact.tensors()
+    check_tensors(artefact.config, tensors)
+    if backend == "auto":
+        backend = "openvino" if importlib.util.find_spec("openvino") else "torch"
     if backend == "torch":
+        _need("torch", 'backend "torch"')
         from server.models.encoder_torch import TorchBackend
 
-        return TorchBackend(config, tensors, threads)
+        return TorchBackend(artefact.config, tensors, threads)
+    _need("openvino", 'backend "openvino"')
     from server.models.encoder_openvino import OpenVinoBackend
 
-    return OpenVinoBackend(config, tensors, threads)
+    return OpenVinoBackend(artefact.config, tensors, artefact.quantisation(), threads, precision)
+
+
+def _need(package: str, purpose: str) -> None:
+    packages = {"torch": ("torch", "transformers"), "openvino": ("openvino",)}[package]
+    missing = [name for name in packages if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ModelFailed(
+            f"{' and '.join(missing)} not installed, which {purpose} needs. "
+            f"Run: pip install {' '.join(missing)}"
+        )

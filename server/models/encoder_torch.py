@@ -1,9 +1,9 @@
-"""Runs the encoder with torch: the reference that the fast runtime is held against, and for GPUs."""
+"""Runs the encoder with torch: the reference for the fast runtime, and the way to a GPU."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -14,6 +14,7 @@ class TorchBackend:
     """transformers' BertModel in float32, mean pooled, with the artefact's classifier."""
 
     name = "torch"
+    precision = "torch"
 
     def __init__(
         self,
@@ -30,7 +31,7 @@ class TorchBackend:
         self._torch = torch
         self._device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         wanted = {key: value for key, value in config.items() if key in _BERT_KEYS}
-        self._model = BertModel(BertConfig(**wanted), add_pooling_layer=False)
+        self._model = cast(Any, BertModel(BertConfig(**wanted), add_pooling_layer=False))
         state = {
             name: torch.from_numpy(array.astype(np.float32))
             for name, array in tensors.items()

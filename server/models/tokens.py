@@ -52,7 +52,7 @@ class TextReader:
 
     def read(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text, special tokens included, at most max_tokens each."""
-        ids = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(texts))]
+        ids = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(whole(texts))]
         if self._keep_tail:
             ids = [self._head_and_tail(one) for one in ids]
         return ids
@@ -61,6 +61,11 @@ class TextReader:
         if len(ids) <= self.max_tokens:
             return ids
         return ids[: self.head_tokens] + ids[self.head_tokens - self.max_tokens :]
+
+
+def whole(texts: Sequence[str]) -> list[str]:
+    """The texts with half surrogate pairs (which JSON can carry and UTF-8 cannot) as "?"."""
+    return [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
 
 
 def padded_length(tokens: int) -> int:
