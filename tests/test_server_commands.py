@@ -31,7 +31,6 @@ def tiny(tiny_encoder_folder: Path, free_port: int, monkeypatch: pytest.MonkeyPa
     """An installation whose model is the tiny one and whose server does not run."""
     monkeypatch.setenv("SHOPSHEET_ENCODER", str(tiny_encoder_folder))
     monkeypatch.setenv("SHOPSHEET_PORT", str(free_port))
-    monkeypatch.setenv("SHOPSHEET_URL", f"http://127.0.0.1:{free_port}")
 
 
 class Serving:
@@ -86,7 +85,7 @@ def test_serve_says_where_it_is_answers_and_stops(
     assert f"token: {own_home / 'token'}" in said
     assert "ready after" in said
     assert "encoder@0.1-" in said
-    with Client.from_environment() as client:
+    with Client.from_environment(url=f"http://127.0.0.1:{free_port}") as client:
         assert client.call("SENTIMENT", "great") == "positive"
     # `call` takes the running server: a second model is not loaded.
     assert main(["call", "SENTIMENT", "bad"]) == 0
@@ -136,7 +135,15 @@ def test_call_without_a_server_computes_itself(
     assert main(["call", "SENTIMENT", "great"]) == 0
     captured = capsys.readouterr()
     assert captured.out == "positive\n"
-    assert "computing here" in captured.err
+    assert captured.err == ""
+
+
+def test_call_does_not_stand_in_for_a_server_that_was_named(
+    tiny: None, free_port: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SHOPSHEET_URL", f"http://127.0.0.1:{free_port}")
+    assert main(["call", "SENTIMENT", "great"]) == 1
+    assert "does not answer" in capsys.readouterr().err
 
 
 def test_call_prints_grids_and_whole_results(

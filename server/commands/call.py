@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from typing import Any
 
 HELP = 'Call one function: shopsheet call SENTIMENT "great value"'
@@ -78,21 +77,11 @@ def show(value: Any) -> str:
 
 def _answer(function: str, raw_args: list[Any], use_store: bool) -> tuple[Any, Any, str | None]:
     """Value, error and model, from the running server or, without one, computed here."""
-    from server.running import look
-    from udfs.client import DEFAULT_URL, Client
-
-    with Client.from_environment(use_store=use_store) as client:
-        if look(client.url).shopsheet:
-            answer = client.answers([(function, raw_args)])[0]
-            return answer.value, answer.error, answer.model
-        if client.url != DEFAULT_URL:
-            print(f"no Shopsheet server at {client.url}: computing here", file=sys.stderr)
-    from server.engine import Engine
+    from server.local import open_caller
     from server.settings import Settings
     from udfs import catalogue
 
-    catalogue.get(function).bind(raw_args)  # a wrong call need not wait for the model
-    with Engine(Settings.from_environment()) as engine:
-        engine.wait_ready(engine.settings.load_timeout_s)
-        mine = engine.calls([(function, raw_args)], use_store=use_store)[0]
-    return mine.value, mine.error, mine.model
+    catalogue.get(function).bind(raw_args)  # a wrong call need not wait for a model
+    with open_caller(Settings.from_environment(), use_store=use_store) as caller:
+        answer = caller.answers([(function, raw_args)])[0]
+    return answer.value, answer.error, answer.model
