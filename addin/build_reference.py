@@ -15,7 +15,9 @@ _INTRO = f"""\
 
 Every function stands in the namespace `{NAMESPACE}`: type `={NAMESPACE}.` into a cell and Excel or
 LibreOffice offers the list. Text in brackets may be left out. A range is sent to the server as one
-request, an empty cell gives an empty answer, and a bad cell spoils only itself.
+request, an empty cell gives an empty answer, and a bad cell spoils only itself (in LibreOffice Calc
+use one formula per cell where a range holds errors: see
+[what differs there](../addin/libreoffice/README.md)).
 
 | you see | it means |
 |---|---|
