@@ -86,6 +86,11 @@ class Encoder:
         artefact = load_artefact(folder)
         check_settings(artefact.config)
         reader = reader_of(artefact.config, artefact.tokenizer_json)
+        if reader.vocabulary_size > artefact.config["vocab_size"]:
+            raise ModelFailed(
+                f"tokenizer.json in {folder} has {reader.vocabulary_size} tokens, the weights only "
+                f"{artefact.config['vocab_size']}. They are from different models."
+            )
         runner = _backend(backend, artefact, threads, precision)
         return cls(artefact.config, reader, runner, artefact.version, artefact.card)
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections import deque
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -29,6 +30,8 @@ from server.models.tokens import Batch
 from udfs.errors import ModelFailed
 
 MOST_STREAMS = 4
+
+Answer = tuple[np.ndarray, np.ndarray]
 
 
 class OpenVinoBackend:
@@ -60,23 +63,32 @@ class OpenVinoBackend:
         options |= {"NUM_STREAMS": streams, "INFERENCE_NUM_THREADS": cores}
         linear = Int8Linear(tables) if self.precision == "int8" else None
         model = build_graph(config, tensors, linear)
-        self._compiled = ov.Core().compile_model(model, "CPU", options)
-        self._queue = ov.AsyncInferQueue(self._compiled, streams)
-        self._queue.set_callback(_keep_answer)
+        compiled = ov.Core().compile_model(model, "CPU", options)
+        self._requests = [compiled.create_infer_request() for _ in range(streams)]
 
-    def run(self, batches: Sequence[Batch]) -> list[tuple[np.ndarray, np.ndarray]]:
+    def run(self, batches: Sequence[Batch]) -> list[Answer]:
         """Logits (B, L) and pooled vectors (B, H) of each batch, float32, in order."""
-        answers: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-        for number, batch in enumerate(batches):
-            inputs = {"token_ids": batch.token_ids, "lengths": batch.lengths}
-            self._queue.start_async(inputs, (answers, number))
-        self._queue.wait_all()
-        return [answers[number] for number in range(len(batches))]
+        # No callbacks (nor AsyncInferQueue): a runtime thread that still wants Python's lock while
+        # the model is freed under that lock waits for ever.
+        answers: list[Answer] = []
+        working: deque[Any] = deque()
+        try:
+            for number, batch in enumerate(batches):
+                if len(working) == len(self._requests):
+                    answers.append(_finished(working.popleft()))
+                request = self._requests[number % len(self._requests)]
+                request.start_async({"token_ids": batch.token_ids, "lengths": batch.lengths})
+                working.append(request)
+            while working:
+                answers.append(_finished(working.popleft()))
+        finally:
+            for request in working:  # After an error: a request that works cannot be started again.
+                request.cancel()
+        return answers
 
     def close(self) -> None:
         """Frees the runtime's memory."""
-        self._queue = None
-        self._compiled = None
+        self._requests = []
 
 
 @cache
@@ -124,9 +136,6 @@ def _options(precision: str) -> dict[str, Any]:
     return {"INFERENCE_PRECISION_HINT": precision, "ENABLE_CPU_PINNING": False}
 
 
-def _keep_answer(request: Any, place: tuple[dict[int, Any], int]) -> None:
-    answers, number = place
-    answers[number] = (
-        request.get_tensor("logits").data.copy(),
-        request.get_tensor("pooled").data.copy(),
-    )
+def _finished(request: Any) -> Answer:
+    request.wait()
+    return (request.get_tensor("logits").data.copy(), request.get_tensor("pooled").data.copy())

