@@ -247,7 +247,7 @@ def test_batches_hold_every_text_once_in_texts_of_one_length() -> None:
     [
         ({"hidden_act": "relu"}, "computes gelu and mean"),
         ({"max_tokens": 4096}, "knows only 128 positions"),
-        ({"vocab_size": 7}, r"word_embeddings\.weight has shape .* says \(7, 64\)"),
+        ({"vocab_size": 999}, r"word_embeddings\.weight has shape .* says \(999, 64\)"),
         ({"num_hidden_layers": 3}, r"no tensor encoder\.layer\.2"),
     ],
 )
@@ -287,6 +287,30 @@ def test_loading_leaves_the_threads_free_to_run_on_any_core(folder: Path) -> Non
     some = read_batches(reader_of(artefact.config, artefact.tokenizer_json), some_texts(5))
     calibrate(artefact.config, artefact.tensors(), some)
     assert os.sched_getaffinity(0) == before
+
+
+def test_freeing_a_model_right_after_work_never_hangs(folder: Path) -> None:
+    """With callbacks, OpenVINO's threads wanted Python's lock while its destructor held it."""
+    code = (
+        "from server.models.encoder import Encoder\n"
+        "for _ in range(15):\n"
+        f"    encoder = Encoder.load({str(folder)!r}, precision='f32')\n"
+        "    encoder.predict_logits(['good', 'bad ' * 30] * 30)\n"
+        "    encoder.close()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], timeout=120, check=False)
+    assert done.returncode == 0
+
+
+def test_a_tokenizer_of_another_model_is_refused(tmp_path: Path) -> None:
+    folder = build_tiny_encoder(tmp_path / "encoder")
+    tensors = load_artefact(folder).tensors()
+    name = "embeddings.word_embeddings.weight"
+    tensors[name] = tensors[name][:50].copy()
+    save_file(tensors, folder / "model.safetensors")
+    update_config(folder, vocab_size=50)
+    with pytest.raises(ModelFailed, match="tokens, the weights only 50"):
+        Encoder.load(folder)
 
 
 def test_softmax_of_large_numbers_is_finite() -> None:
