@@ -30,7 +30,7 @@ class TorchBackend:
             torch.set_num_threads(threads)
         self._torch = torch
         self._device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        wanted = {key: value for key, value in config.items() if key in _BERT_KEYS}
+        wanted = {key: value for key, value in config.items() if key in BERT_SETTINGS}
         self._model = cast(Any, BertModel(BertConfig(**wanted), add_pooling_layer=False))
         state = {
             name: torch.from_numpy(array.astype(np.float32))
@@ -63,7 +63,7 @@ class TorchBackend:
         del self._model
 
 
-_BERT_KEYS = (
+BERT_SETTINGS = (
     "vocab_size",
     "hidden_size",
     "num_hidden_layers",
