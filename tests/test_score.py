@@ -430,6 +430,8 @@ def test_ctrl_c_keeps_what_is_done_however_often_it_is_pressed(
     process = subprocess.Popen(
         command(str(source), "-f", "SENTIMENT", "-c", "text", "-o", str(tmp_path / "out.csv")),
         env=environment(settings), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        # A shell starts what runs in its background deaf to Ctrl-C; so may the tests be.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     deadline = time.monotonic() + 120
     while not (journal.exists() and journal.stat().st_size > 20_000):

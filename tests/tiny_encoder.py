@@ -1,4 +1,4 @@
-"""Builds a tiny real encoder, without a download: a two-layer BERT that knows a few loaded words."""
+"""Builds a tiny real encoder without a download: a two-layer BERT that knows a few loaded words."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from server.artefacts import save_artefact
 
 LABELS = ("negative", "neutral", "positive", "mixed")
 LOADED_WORDS = {
-    "negative": "bad slow late broken awful poor worst refund damaged never 慢 破 差 坏 退 烂".split(),
+    "negative": (
+        "bad slow late broken awful poor worst refund damaged never 慢 破 差 坏 退 烂"
+    ).split(),
     "neutral": "ok average arrived ordered colour size box 般 件 收 颜 色".split(),
     "positive": "great good love fast perfect excellent nice best happy 好 赞 棒 快 喜 爱".split(),
     "mixed": "but however although 但 却".split(),

@@ -160,7 +160,8 @@ def _run(command: list[str], timeout_s: float = RUN_S) -> _Done:
 def clean_environment() -> dict[str, str]:
     """This process's environment without what makes LibreOffice's Python load ours.
 
-    A virtual environment first in PATH, or PYTHONHOME, breaks the Python inside LibreOffice.
+    Another Python first in PATH, be it a virtual environment's or pyenv's, or PYTHONHOME, breaks
+    the Python inside LibreOffice: on Linux that one takes its library from the first in PATH.
     """
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("PYTHON")
@@ -170,4 +171,7 @@ def clean_environment() -> dict[str, str]:
         environment["PATH"] = os.pathsep.join(
             folder for folder in folders if not folder.startswith(own)
         )
+    if sys.platform == "linux":
+        system = os.pathsep.join(("/usr/bin", "/bin"))
+        environment["PATH"] = os.pathsep.join((system, environment.get("PATH", system)))
     return environment

@@ -9,7 +9,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 LENGTH_STEP = 8
-BATCH_TOKENS = 1024
+BATCH_TOKENS = 512
 
 
 @dataclass(frozen=True)
