@@ -425,13 +425,11 @@ def test_a_hundred_thousand_rows_take_little_memory(tmp_path: Path, settings: Se
 def test_ctrl_c_keeps_what_is_done_however_often_it_is_pressed(
     tmp_path: Path, settings: Settings
 ) -> None:
-    source = reviews(tmp_path / "in.csv", [f"{t} number {i}" for i in range(4_000) for t in TEXTS])
+    source = reviews(tmp_path / "in.csv", [f"{t} number {i}" for i in range(20_000) for t in TEXTS])
     journal = tmp_path / "out.csv.unfinished"
     process = subprocess.Popen(
         command(str(source), "-f", "SENTIMENT", "-c", "text", "-o", str(tmp_path / "out.csv")),
         env=environment(settings), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        # A shell starts what runs in its background deaf to Ctrl-C; so may the tests be.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     deadline = time.monotonic() + 120
     while not (journal.exists() and journal.stat().st_size > 20_000):
@@ -445,4 +443,4 @@ def test_ctrl_c_keeps_what_is_done_however_often_it_is_pressed(
     assert process.returncode == 130, err
     assert "which are kept: the same command goes on there" in err
     assert "FATAL" not in err
-    assert journal.exists()
+    assert journal.exists(), err
