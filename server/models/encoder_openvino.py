@@ -57,10 +57,11 @@ class OpenVinoBackend:
                 "This model has no int8 ranges. Calibrate it first (server.models.calibrate), "
                 'or choose precision "f32".'
             )
-        cores = threads or os.cpu_count() or 1
-        streams = min(MOST_STREAMS, cores)
+        streams = min(MOST_STREAMS, threads or _usable_cores())
         options = _options("bf16" if self.precision == "bf16" else "f32")
-        options |= {"NUM_STREAMS": streams, "INFERENCE_NUM_THREADS": cores}
+        options |= {"NUM_STREAMS": streams}
+        if threads:  # Else one per physical core, which the runtime counts better than Python.
+            options |= {"INFERENCE_NUM_THREADS": threads}
         linear = Int8Linear(tables) if self.precision == "int8" else None
         model = build_graph(config, tensors, linear)
         compiled = ov.Core().compile_model(model, "CPU", options)
@@ -129,6 +130,12 @@ def adds_int8_exactly() -> bool:
     compiled = ov.Core().compile_model(ov.Model([product], [x]), "CPU", _options("f32"))
     answer = compiled.create_infer_request().infer({0: np.full((4, width), hi)})
     return bool(np.all(answer[0] == 255 * 127 * width))
+
+
+def _usable_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _options(precision: str) -> dict[str, Any]:
