@@ -75,6 +75,8 @@ Calibration error: expected calibration error over 15 bins (Guo et al. 2017).
 ## Limits
 
 - Trained on shopping, restaurant and film texts of 2005 to 2020; other fields are guesses.
+- Plain statements without a judgement (announcements, posts that only name a brand) are often read
+  as positive or negative: see brand_tweets above, three in five of which are neutral.
 - Irony and comparisons with a rival product are often misread.
 - Other languages than English and Chinese are not covered; traditional Chinese less well than
   simplified.
