@@ -10,7 +10,7 @@ import torch
 
 from server.models.encoder import Encoder
 from server.training import corpora
-from server.training.batches import iterate_batches, pad
+from server.training.batches import iterate_batches, iterate_mixed_steps, pad
 from server.training.evaluate_encoder import as_markdown, evaluate_encoder, write_into_card
 from server.training.finetune_encoder import FinetuneRecipe, any_of_loss, fit_temperature
 from server.training.metrics import expected_calibration_error, macro_f1
@@ -19,7 +19,8 @@ from server.training.pretrain_encoder import PretrainRecipe, mask_tokens
 from server.training.run import Run
 from server.training.train_encoder import EncoderRecipe, train_encoder
 from server.training.vocabulary import build_tokenizer, without_words
-from tests.tiny_training_data import build_data, build_start_model
+from server.training.written_texts import neutral_texts
+from tests.tiny_training_data import BAD_ZH, GOOD_ZH, build_data, build_start_model
 from udfs.errors import BadInput
 
 RECIPE = EncoderRecipe(
@@ -28,6 +29,7 @@ RECIPE = EncoderRecipe(
         epochs=4,
         max_tokens=32,
         head_tokens=12,
+        texts_per_step=64,
         tokens_per_batch=512,
         lr=2e-3,
         embedding_lr=5e-3,
@@ -131,6 +133,28 @@ def test_labels_come_from_stars_and_aspects(data: Path) -> None:
     assert labels["is it a phone"] == {"neutral"}
 
 
+def test_descriptions_are_neutral_and_joined_reviews_mixed(data: Path) -> None:
+    rows = corpora.load_sentiment_examples(data)
+    labels = {row.text: row.labels for row in rows}
+    assert labels["a blue shirt of myntra"] == {"neutral"}
+    assert "a blue shirt of adgen" not in labels  # it praises what it sells
+    joined = [row.text for row in rows if row.source == "zh_contrast"]
+    assert joined
+    for text in joined:
+        assert any(word in text for word in (*GOOD_ZH, "nice"))
+        assert any(word in text for word in BAD_ZH)
+        assert labels[text] == {"mixed"}
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_written_texts_are_many_and_filled_in(language: str) -> None:
+    texts = neutral_texts(language, 3000, seed=1)
+    assert len(texts) > 1500
+    assert len(set(texts)) == len(texts)
+    assert not any("{" in text for text in texts)
+    assert texts == neutral_texts(language, 3000, seed=1)
+
+
 def test_detokenise_writes_as_people_do() -> None:
     words = ["it", "is", "n't", "bad", ",", "(", "really", ")", "!"]
     assert corpora.detokenise(words) == "it isn't bad, (really)!"
@@ -154,6 +178,16 @@ def test_batches_hold_every_text_once_within_the_budget() -> None:
     assert lengths.sum() / sum(sizes) > 0.85
     again = list(iterate_batches(lengths, tokens_per_batch=2048, seed=3))
     assert all(np.array_equal(a, b) for a, b in zip(batches, again, strict=True))
+
+
+def test_mixed_steps_hold_every_text_once_and_all_lengths() -> None:
+    lengths = np.random.default_rng(0).integers(1, 200, 5000)
+    steps = list(iterate_mixed_steps(lengths, texts_per_step=96, tokens_per_batch=2048, seed=3))
+    assert sorted(np.concatenate([batch for step in steps for batch in step])) == list(range(5000))
+    assert all(sum(map(len, step)) == 96 for step in steps[:-1])
+    assert max(len(b) * (-(-lengths[b].max() // 8) * 8) for step in steps for b in step) <= 2048
+    means = [lengths[np.concatenate(step)].mean() for step in steps[:-1]]
+    assert 80 < min(means) < max(means) < 125
 
 
 def test_pad_rounds_up() -> None:

@@ -69,6 +69,11 @@ def build_data(folder: Path) -> Path:
         {"split": ["train", "test"], "utterance": ["is it a phone", "a box"], "intent": "ask"}
     )
     intents.to_csv(text / "intents_en_bitext.csv.gz", index=False)
+    copy = folder / "copy"
+    copy.mkdir()
+    with gzip.open(copy / "copy_pairs.jsonl.gz", "wt", encoding="utf-8") as lines:
+        for source in ("myntra", "adgen"):
+            lines.write(json.dumps({"source": source, "text": f"a blue shirt of {source}"}) + "\n")
     for name in ("en_memd", "en_acos", "en_dmaste", "zh_dianping", "zh_cosmetics"):
         _aspects(text / f"aspects_{name}.jsonl.gz", name)
     return folder

@@ -29,6 +29,27 @@ def iterate_batches(
         yield batches[i]
 
 
+def iterate_mixed_steps(
+    lengths: Sequence[int] | np.ndarray,
+    *,
+    texts_per_step: int,
+    tokens_per_batch: int,
+    seed: int,
+    multiple: int = 8,
+) -> Iterator[list[np.ndarray]]:
+    """Steps of `texts_per_step` texts drawn at random, each cut into batches of like length.
+
+    A step's texts are of every length, source and language, and each counts the same; a batch of
+    one length alone would be of one kind, and its short texts would count little.
+    """
+    order = np.random.default_rng(seed).permutation(len(lengths))
+    length = -(-np.asarray(lengths) // multiple) * multiple
+    for start in range(0, len(order), texts_per_step):
+        chosen = order[start : start + texts_per_step]
+        chosen = chosen[np.argsort(length[chosen], kind="stable")]
+        yield list(_cut(chosen, length, tokens_per_batch))
+
+
 def _cut(indices: np.ndarray, length: np.ndarray, tokens_per_batch: int) -> Iterator[np.ndarray]:
     """Runs of the length-sorted indices that fit the budget."""
     start = 0

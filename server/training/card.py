@@ -20,6 +20,11 @@ SOURCES = {
     "en_memd": ("MEMD-ABSA (NUSTM)", "not stated"),
     "en_acos": ("ACOS, train and dev (NUSTM)", "not stated"),
     "en_dmaste": ("DMASTE (NJUNLP)", "MIT"),
+    "en_descriptions": ("Myntra and RNNLG product descriptions", "not stated, Apache-2.0"),
+    "en_written": ("questions and statements written for this model", "as Shopsheet"),
+    "zh_written": ("questions and statements written for this model", "as Shopsheet"),
+    "en_contrast": ("one praising and one blaming review of the above, joined", "as the above"),
+    "zh_contrast": ("one praising and one blaming review of the above, joined", "as the above"),
     "en_bitext": ("Bitext customer-support intents", "CDLA-Sharing-1.0"),
 }
 

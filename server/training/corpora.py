@@ -17,6 +17,7 @@ from typing import Any
 import pandas as pd
 
 from server.models.normalise import normalise
+from server.training.written_texts import mixed_texts, neutral_texts
 
 LABELS = ("negative", "neutral", "positive", "mixed")
 NEGATIVE, NEUTRAL, POSITIVE, MIXED = ({label} for label in LABELS)
@@ -25,6 +26,7 @@ UNSURE = {
     "mixed",
 }  # three stars: so-so, or good and bad together; either answer is right
 SHINGLE = 13
+WRITTEN_TEXTS = 4000  # of each kind and language
 
 
 @dataclass(frozen=True)
@@ -95,8 +97,11 @@ def load_sentiment_examples(data: Path) -> list[Example]:
     add("en_bitext", intents.utterance, ({"neutral"} for _ in range(len(intents))))
     queries = pd.read_csv(text / "queries_zh_shopping.csv.gz").sample(4000, random_state=7)
     add("zh_queries", queries.text, ({"neutral"} for _ in range(len(queries))))
+    descriptions = list(_descriptions(data / "copy" / "copy_pairs.jsonl.gz"))
+    add("en_descriptions", descriptions, ({"neutral"} for _ in descriptions))
     barred = EvaluationTexts(data)
-    return _without_contradictions(row for row in rows if not barred.hold(row.text))
+    public = _without_contradictions(row for row in rows if not barred.hold(row.text))
+    return public + _written_examples(public)
 
 
 def load_evaluation_sets(data: Path) -> dict[str, pd.DataFrame]:
@@ -180,6 +185,35 @@ def _aspects(
             row = json.loads(line)
             if row["split"] in keep:
                 yield row
+
+
+def _descriptions(path: Path) -> Iterator[str]:
+    """What a shop says of a product without praising it, 3,000 texts of each source at most."""
+    count = dict.fromkeys(("myntra", "rnnlg_laptop", "rnnlg_tv"), 0)
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        for line in lines:
+            row = json.loads(line)
+            if count.get(row["source"], 3000) < 3000:
+                count[row["source"]] += 1
+                yield row["text"]
+
+
+def _written_examples(public: list[Example]) -> list[Example]:
+    """Neutral texts of our own, and mixed ones put together from short public reviews."""
+    rows: list[Example] = []
+    for language, sources in (
+        ("en", {"en_amazon", "en_memd", "en_acos"}),
+        ("zh", {"zh_online_shopping", "zh_cosmetics", "zh_dianping"}),
+    ):
+        neutral = neutral_texts(language, WRITTEN_TEXTS, seed=1)
+        rows += [Example(text, frozenset(NEUTRAL), f"{language}_written") for text in neutral]
+        sides = [
+            [row.text for row in public if row.source in sources and row.labels == label]
+            for label in (POSITIVE, NEGATIVE)
+        ]
+        mixed = mixed_texts(sides[0], sides[1], language, WRITTEN_TEXTS, seed=2)
+        rows += [Example(text, frozenset(MIXED), f"{language}_contrast") for text in mixed]
+    return rows
 
 
 def _labels_of_stars(stars: int) -> set[str]:

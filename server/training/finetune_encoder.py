@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from server.models.tokens import TextReader
-from server.training.batches import iterate_batches, pad
+from server.training.batches import iterate_batches, iterate_mixed_steps, pad
 from server.training.corpora import LABELS, Example, fingerprint
 from server.training.metrics import binary_probability, expected_calibration_error
 from server.training.network import EncoderNetwork
@@ -28,12 +28,14 @@ class FinetuneRecipe:
     epochs: int = 3
     max_tokens: int = 256
     head_tokens: int = 96
-    tokens_per_batch: int = 4096
+    texts_per_step: int = 96
+    tokens_per_batch: int = 2048
     lr: float = 1e-4
     embedding_lr: float = 3e-4
     head_lr: float = 1e-3
     weight_decay: float = 0.01
     dropout: float = 0.1
+    body_dropout: float = 0.1
     masked_share: float = 0.08
     character_view_share: float = 0.1
     label_smoothing: float = 0.02
@@ -64,6 +66,7 @@ def finetune(
     repeats = np.array([_repeats(recipe.repeats, row) for row in train])
     plan = _plan(recipe, views, repeats)
     network.to(device=device, dtype=torch.bfloat16).train()
+    network.set_body_dropout(recipe.body_dropout)
     optimiser = MasterWeightAdamW(_groups(network, recipe), average_decay=recipe.average_decay)
     schedule = Schedule(steps=len(plan), warmup=recipe.warmup)
     first = 0
@@ -74,23 +77,25 @@ def finetune(
     special = special_ids(tokenizer)
     began, tokens, losses = time.monotonic(), 0, []
     for step in range(first, len(plan)):
-        rows, seen_as = plan[step]
+        batches = plan[step]
+        texts = sum(len(rows) for rows, _ in batches)
         rng = np.random.default_rng((recipe.seed, step))
         torch.manual_seed(recipe.seed + step)  # dropout, the same after a stop
-        ids = pad([views[int(view)][i] for view, i in zip(seen_as, rows, strict=True)])
-        mask = torch.from_numpy((ids != 0).astype(np.int64)).to(device)
-        hidden_words = ~np.isin(ids, list(special.values())) & (
-            rng.random(ids.shape) < recipe.masked_share
-        )
-        ids = np.where(hidden_words, special["[MASK]"], ids)
-        inputs = torch.from_numpy(ids).to(device)
-        logits = network.sentence_logits(inputs, mask, dropout=recipe.dropout)
-        right = torch.from_numpy(targets[rows]).to(device)
-        loss = any_of_loss(logits, right, recipe.label_smoothing)
-        loss.backward()
+        loss_of_step = 0.0
+        for rows, seen_as in batches:
+            ids = pad([views[int(view)][i] for view, i in zip(seen_as, rows, strict=True)])
+            mask = torch.from_numpy((ids != 0).astype(np.int64)).to(device)
+            words = ~np.isin(ids, list(special.values()))
+            hidden_words = words & (rng.random(ids.shape) < recipe.masked_share)
+            inputs = torch.from_numpy(np.where(hidden_words, special["[MASK]"], ids)).to(device)
+            logits = network.sentence_logits(inputs, mask, dropout=recipe.dropout)
+            right = torch.from_numpy(targets[rows]).to(device)
+            loss = any_of_loss(logits, right, recipe.label_smoothing) * (len(rows) / texts)
+            loss.backward()
+            loss_of_step += loss.item()
+            tokens += ids.size
         optimiser.step(schedule.factor(step))
-        losses.append(loss.item())
-        tokens += ids.size
+        losses.append(loss_of_step)
         if (step + 1) % 50 == 0:
             rate = int(tokens / (time.monotonic() - began))
             run.log(step=step + 1, loss=round(float(np.mean(losses)), 4), tokens_per_s=rate)
@@ -208,8 +213,8 @@ def _repeats(repeats: dict[str, float], row: Example) -> float:
 
 def _plan(
     recipe: FinetuneRecipe, views: list[list[list[int]]], repeats: np.ndarray
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Every step of every epoch: the rows to read, and whether character by character."""
+) -> list[list[tuple[np.ndarray, np.ndarray]]]:
+    """The batches of every step: the rows to read, and whether character by character."""
     plan = []
     for epoch in range(recipe.epochs):
         draw = np.random.default_rng((recipe.seed, epoch))
@@ -217,10 +222,13 @@ def _plan(
         order = np.repeat(np.arange(len(repeats)), times)
         seen_as = draw.random(len(order)) < recipe.character_view_share
         lengths = [len(views[int(v)][i]) for v, i in zip(seen_as, order, strict=True)]
-        for batch in iterate_batches(
-            lengths, tokens_per_batch=recipe.tokens_per_batch, seed=recipe.seed + epoch
+        for step in iterate_mixed_steps(
+            lengths,
+            texts_per_step=recipe.texts_per_step,
+            tokens_per_batch=recipe.tokens_per_batch,
+            seed=recipe.seed + epoch,
         ):
-            plan.append((order[batch], seen_as[batch]))
+            plan.append([(order[batch], seen_as[batch]) for batch in step])
     return plan
 
 

@@ -40,6 +40,12 @@ class EncoderNetwork(nn.Module):
         nn.init.eye_(self.mlm_transform.weight)
         nn.init.zeros_(self.mlm_transform.bias)
 
+    def set_body_dropout(self, share: float) -> None:
+        """Nothing; in training hidden states are dropped (attention weights not, for speed)."""
+        for name, module in self.body.named_modules():
+            if isinstance(module, nn.Dropout) and "attention.self" not in name:
+                module.p = share
+
     def hidden(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Token vectors, shape (rows, tokens, hidden)."""
         states: Tensor = self.body(input_ids=ids, attention_mask=mask).last_hidden_state
