@@ -262,9 +262,13 @@ def test_a_wrong_address_is_refused_before_anything_is_written(
 def test_libreoffice_gets_no_python_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIRTUAL_ENV", "/somewhere/venv")
     monkeypatch.setenv("PYTHONHOME", "/somewhere/venv")
-    monkeypatch.setenv("PATH", os.pathsep.join(["/somewhere/venv/bin", "/usr/bin"]))
+    monkeypatch.setenv("PATH", os.pathsep.join(["/somewhere/venv/bin", "/opt/pyenv", "/usr/bin"]))
     environment = clean_environment()
-    assert environment["PATH"] == "/usr/bin"
+    folders = environment["PATH"].split(os.pathsep)
+    assert "/somewhere/venv/bin" not in folders
+    assert "/opt/pyenv" in folders
+    if sys.platform == "linux":
+        assert folders.index("/usr/bin") < folders.index("/opt/pyenv")
     assert "PYTHONHOME" not in environment
     assert "VIRTUAL_ENV" not in environment
 
