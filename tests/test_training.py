@@ -293,8 +293,14 @@ def test_a_missing_data_folder_is_named(tmp_path: Path) -> None:
 
 def test_run_keeps_the_newest_checkpoint(tmp_path: Path) -> None:
     run = Run(tmp_path)
-    assert run.load_checkpoint() is None
-    run.save_checkpoint({"step": 1})  # too early to save again
-    assert run.load_checkpoint() is None
-    run.save_checkpoint({"step": 2}, force=True)
-    assert run.load_checkpoint() == {"step": 2}
+    assert run.load_checkpoint(steps=9) is None
+    run.save_checkpoint({"step": 1, "steps": 9})  # too early to save again
+    assert run.load_checkpoint(steps=9) is None
+    run.save_checkpoint({"step": 2, "steps": 9}, force=True)
+    assert run.load_checkpoint(steps=9) == {"step": 2, "steps": 9}
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(tmp_path: Path) -> None:
+    Run(tmp_path).save_checkpoint({"step": 2, "steps": 9}, force=True)
+    with pytest.raises(BadInput, match=r"9 steps.*make 12"):
+        Run(tmp_path).load_checkpoint(steps=12)

@@ -70,7 +70,7 @@ def finetune(
     optimiser = MasterWeightAdamW(_groups(network, recipe), average_decay=recipe.average_decay)
     schedule = Schedule(steps=len(plan), warmup=recipe.warmup)
     first = 0
-    if state := run.load_checkpoint():
+    if state := run.load_checkpoint(steps=len(plan)):
         optimiser.load_state_dict(state["optimiser"])
         first = state["step"]
     run.log(stage="finetune", steps=len(plan), first=first, train=len(train), dev=len(dev))
@@ -105,8 +105,12 @@ def finetune(
             run.log(step=step + 1, **_scores(predict(network, tokenizer, dev, recipe), dev))
             optimiser.masters_to_model()
             network.train()
-        run.save_checkpoint({"optimiser": optimiser.state_dict(), "step": step + 1})
-    run.save_checkpoint({"optimiser": optimiser.state_dict(), "step": len(plan)}, force=True)
+        run.save_checkpoint(
+            {"optimiser": optimiser.state_dict(), "step": step + 1, "steps": len(plan)}
+        )
+    run.save_checkpoint(
+        {"optimiser": optimiser.state_dict(), "step": len(plan), "steps": len(plan)}, force=True
+    )
     network.float()
     optimiser.average_to_model()
     logits_of_dev = predict(network, tokenizer, dev, recipe)

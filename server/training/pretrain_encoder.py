@@ -78,7 +78,7 @@ def pretrain(
     schedule = Schedule(steps=len(plan), warmup=recipe.warmup)
     special = special_ids(tokenizer)
     first = 0
-    if state := run.load_checkpoint():
+    if state := run.load_checkpoint(steps=len(plan)):
         optimiser.load_state_dict(state["optimiser"])
         first = state["step"]
     run.log(stage="pretrain", steps=len(plan), first=first, tokens=int(lengths.sum()))
@@ -100,7 +100,9 @@ def pretrain(
             rate = tokens / (time.monotonic() - began)
             run.log(step=step + 1, loss=round(float(np.mean(losses)), 4), tokens_per_s=int(rate))
             losses = []
-        run.save_checkpoint({"optimiser": optimiser.state_dict(), "step": step + 1})
+        run.save_checkpoint(
+            {"optimiser": optimiser.state_dict(), "step": step + 1, "steps": len(plan)}
+        )
     network.float()
     optimiser.masters_to_model()
     save_file({k: v.contiguous().cpu() for k, v in network.state_dict().items()}, done)

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from udfs.errors import BadInput
+
 CHECKPOINT = "checkpoint.pt"
 CHECKPOINT_EVERY_S = 480
 
@@ -28,9 +30,21 @@ class Run:
             log.write(line + "\n")
         print(line, flush=True)
 
-    def load_checkpoint(self) -> dict[str, Any] | None:
+    def load_checkpoint(self, steps: int) -> dict[str, Any] | None:
+        """The newest checkpoint of a run of so many steps; None if there is none.
+
+        Raises: BadInput if it belongs to another recipe or other data.
+        """
         path = self.folder / CHECKPOINT
-        return torch.load(path, weights_only=True) if path.exists() else None
+        if not path.exists():
+            return None
+        state: dict[str, Any] = torch.load(path, weights_only=True)
+        if state.get("steps") != steps:
+            raise BadInput(
+                f"{path} is of a run of {state.get('steps')} steps; this recipe and data make "
+                f"{steps}. Use the recipe it was begun with, or another folder for --run."
+            )
+        return state
 
     def save_checkpoint(self, state: dict[str, Any], *, force: bool = False) -> None:
         """Saves when the last save is old enough, or when forced; the old one lives until then."""
