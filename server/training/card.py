@@ -79,12 +79,12 @@ Calibration error: expected calibration error over 15 bins (Guo et al. 2017).
 
 ## Limits
 
-- Trained on shopping, restaurant and film texts of 2005 to 2020; other fields are guesses.
+- Trained on shopping, restaurant and film texts; other fields have not been measured.
 - Plain statements without a judgement (announcements, posts that only name a brand) are often read
   as positive or negative: see brand_tweets above, three in five of which are neutral.
-- Irony and comparisons with a rival product are often misread.
-- Other languages than English and Chinese are not covered; traditional Chinese less well than
-  simplified.
+- Irony is often misread.
+- Other languages than English and Chinese are not covered; traditional Chinese has not been
+  measured.
 - A text longer than {finetune["max_tokens"]} tokens is read by its beginning and its end only.
 - A rating of three stars stands for "neutral or mixed" in the data, so the line between these two
   is less sure than the others.
