@@ -140,6 +140,16 @@ def test_single_cells_from_many_threads_travel_together(
     assert len(server.requests) <= 3
 
 
+def test_a_call_that_is_waited_for_goes_at_once_while_nothing_is_under_way(
+    server: WireServer,
+) -> None:
+    with Client(server.url, gather_ms=2000) as client:
+        started = time.monotonic()
+        assert [client.call("SENTIMENT", f"t{n}") for n in range(3)] == ["T0", "T1", "T2"]
+        assert time.monotonic() - started < 2
+    assert len(server.requests) == 3
+
+
 def test_gathered_calls_with_different_options_keep_their_own_answers(
     server: WireServer,
 ) -> None:

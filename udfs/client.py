@@ -112,6 +112,7 @@ class Client:
         self._condition = threading.Condition()
         self._pending: list[_Call] = []
         self._pending_cells = 0
+        self._hurry = False  # the one pending call is waited for: send it alone
         self._in_flight: dict[Hashable, Future[Any]] = {}
         self._single_shapes: dict[Hashable, tuple[int, int] | None] = {}
         self._closed = False
@@ -137,6 +138,10 @@ class Client:
         you get. The future raises a ShopsheetError if the call fails; a failed cell of a grid is
         a CellError in its place.
         """
+        return self._submit(function, args, in_a_hurry=False)
+
+    def _submit(self, function: str, args: tuple[Any, ...], *, in_a_hurry: bool) -> Future[Any]:
+        """As `submit`; `in_a_hurry` goes without waiting for more if nothing is under way."""
         try:
             call = self._check(function, args)
         except ShopsheetError as error:
@@ -149,6 +154,7 @@ class Client:
             self._in_flight[call.key] = call.future
             self._pending.append(call)
             self._pending_cells += call.cells
+            self._hurry = in_a_hurry and len(self._in_flight) == 1
             if self._gatherer is None:
                 self._gatherer = threading.Thread(
                     target=self._gather, name="shopsheet-gather", daemon=True
@@ -166,7 +172,7 @@ class Client:
         try:
             # The request ends by itself in time; this is the belt to those braces.
             longest_s = 2 * self.timeout_s + SECONDS_PER_CELL * MAX_CELLS
-            return self.submit(function, *args).result(longest_s)
+            return self._submit(function, args, in_a_hurry=True).result(longest_s)
         except TimeoutError as error:
             raise NotReady(f"No answer from {self.url} in {longest_s:g} s.") from error
 
@@ -301,9 +307,9 @@ class Client:
             self._settle((call, _own(Answer(error=error))) for call in calls)
 
     def _wait_for_more(self) -> None:
-        """Nothing, after one window without a new call, or when enough cells are here."""
+        """Nothing, after one window without a new call, when enough cells are here, or at once."""
         end = time.monotonic() + MAX_GATHER_WINDOWS * self._gather_s
-        while not self._closed and self._pending_cells < MAX_GATHERED_CELLS:
+        while not (self._closed or self._hurry) and self._pending_cells < MAX_GATHERED_CELLS:
             before = len(self._pending)
             left_s = min(self._gather_s, end - time.monotonic())
             if left_s <= 0:
