@@ -46,6 +46,8 @@ class EncoderLike(Protocol):
     def card(self) -> dict[str, Any]: ...
     @property
     def backend(self) -> str: ...
+    @property
+    def precision(self) -> str: ...
 
     def predict_proba(self, texts: Sequence[str]) -> Any: ...
     def close(self) -> None: ...
@@ -357,7 +359,7 @@ class Engine:
         return {name: worker.check(timeout_s) for name, worker in self.workers.items()}
 
     def models(self) -> list[dict[str, Any]]:
-        """The loaded models: name, version, backend, labels and card."""
+        """The loaded models: name, version, backend, precision, labels and card."""
         shown = []
         for name, worker in self.workers.items():
             entry: dict[str, Any] = {"name": name, "state": worker.stats().state}
@@ -370,6 +372,7 @@ class Engine:
                     "model": model_name(name, model),
                     "version": model.version,
                     "backend": model.backend,
+                    "precision": model.precision,
                     "labels": list(model.labels),
                     "card": model.card,
                 }
@@ -417,6 +420,7 @@ def load_shipped_encoder(settings: Settings) -> EncoderLike:
         settings.encoder_folder,
         backend=settings.backend,
         threads=settings.model_threads or None,
+        precision=None if settings.precision == "auto" else settings.precision,
     )
 
 

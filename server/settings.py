@@ -43,6 +43,7 @@ class Settings:
     # Models
     encoder_folder: Path = WEIGHTS_FOLDER / "encoder"
     backend: str = "auto"
+    precision: str = "auto"
     model_threads: int = 0  # 0: as many as the machine has cores
     load_timeout_s: float = 60.0  # how long a call waits for a model that is still loading
     # Batches: how long a batch of a long column may keep the model. Short while somebody types
@@ -65,10 +66,12 @@ class Settings:
                 raise BadInput(
                     f"{_variable(name)} is {value}; expected a number from {lo:g} to {hi:g}."
                 )
-        if self.backend not in BACKENDS:
-            raise BadInput(
-                f"SHOPSHEET_BACKEND is {self.backend!r}; expected one of {', '.join(BACKENDS)}."
-            )
+        for name, choices in (("backend", BACKENDS), ("precision", PRECISIONS)):
+            if getattr(self, name) not in choices:
+                raise BadInput(
+                    f"{_variable(name)} is {getattr(self, name)!r}; expected one of "
+                    f"{', '.join(choices)}."
+                )
 
     @property
     def store_path(self) -> Path:
@@ -108,6 +111,7 @@ class Settings:
 
 
 BACKENDS = ("auto", "openvino", "torch")
+PRECISIONS = ("auto", "f32", "bf16", "int8")
 _RANGES: tuple[tuple[str, float, float], ...] = (
     ("port", 0, 65_535),
     ("https_port", 0, 65_535),

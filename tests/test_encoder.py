@@ -265,6 +265,11 @@ def test_an_unknown_backend_names_the_choices(folder: Path) -> None:
         Encoder.load(folder, backend="tensorrt")
 
 
+def test_torch_refuses_an_arithmetic_that_it_does_not_have(folder: Path) -> None:
+    with pytest.raises(ModelFailed, match=r"'int8'.*openvino"):
+        Encoder.load(folder, backend="torch", precision="int8")
+
+
 def test_openvino_loads_and_answers_without_torch(folder: Path) -> None:
     code = (
         "import sys\n"

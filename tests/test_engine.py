@@ -67,6 +67,10 @@ class Watched:
     def backend(self) -> str:
         return self.encoder.backend
 
+    @property
+    def precision(self) -> str:
+        return self.encoder.precision
+
     def close(self) -> None:
         pass  # the encoder is used again
 

@@ -218,6 +218,7 @@ def test_models_show_version_and_card(client: FlaskClient, engine: Engine) -> No
     assert model["name"] == "encoder"
     assert model["state"] == "ready"
     assert model["model"] == f"encoder@{model['version']}"
+    assert model["precision"] in ("f32", "bf16", "int8")
     assert model["card"]["name"] == "tiny encoder"
     assert set(model["labels"]) == {"negative", "neutral", "positive", "mixed"}
 

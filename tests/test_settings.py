@@ -36,6 +36,7 @@ def test_every_kind_of_setting_is_read() -> None:
             "SHOPSHEET_ALLOWED_ORIGINS": "https://a.example, https://b.example;",
             "SHOPSHEET_TOKEN": "a-token-of-mine",
             "SHOPSHEET_BACKEND": "torch",
+            "SHOPSHEET_PRECISION": "f32",
         }
     )
     assert settings.encoder_folder == Path("/models/mine")
@@ -44,6 +45,7 @@ def test_every_kind_of_setting_is_read() -> None:
     assert settings.allowed_origins == ("https://a.example", "https://b.example")
     assert settings.token == "a-token-of-mine"
     assert settings.backend == "torch"
+    assert settings.precision == "f32"
 
 
 @pytest.mark.parametrize(
@@ -55,6 +57,7 @@ def test_every_kind_of_setting_is_read() -> None:
         ("SHOPSHEET_CALL_TIMEOUT_S", "nan", "expected a number from"),
         ("SHOPSHEET_STORE", "perhaps", "expected 1 or 0"),
         ("SHOPSHEET_BACKEND", "abacus", "expected one of auto, openvino, torch"),
+        ("SHOPSHEET_PRECISION", "f16", "expected one of auto, f32, bf16, int8"),
     ],
 )
 def test_a_wrong_value_is_named(name: str, value: str, message: str) -> None:

@@ -190,6 +190,11 @@ def _backend(
         backend = "openvino" if importlib.util.find_spec("openvino") else "torch"
     if backend == "torch":
         _need("torch", 'backend "torch"')
+        if precision not in (None, "f32"):
+            raise ModelFailed(
+                f'Found precision {precision!r} with backend "torch", which computes in f32. '
+                'Choose the backend "openvino".'
+            )
         from server.models.encoder_torch import TorchBackend
 
         return TorchBackend(artefact.config, tensors, threads)
