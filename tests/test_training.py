@@ -7,12 +7,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
+from server.artefacts import load_artefact
 from server.models.encoder import Encoder
 from server.training import corpora
-from server.training.batches import iterate_batches, iterate_mixed_steps, pad
+from server.training.batches import iterate_batches, iterate_steps, pad
 from server.training.evaluate_encoder import as_markdown, evaluate_encoder, write_into_card
-from server.training.finetune_encoder import FinetuneRecipe, any_of_loss, fit_temperature
+from server.training.finetune_encoder import (
+    FinetuneRecipe,
+    any_of_loss,
+    fit_temperature,
+    split_examples,
+)
 from server.training.metrics import expected_calibration_error, macro_f1
 from server.training.optimiser import MasterWeightAdamW, Schedule
 from server.training.pretrain_encoder import PretrainRecipe, mask_tokens
@@ -20,7 +27,14 @@ from server.training.run import Run
 from server.training.train_encoder import EncoderRecipe, train_encoder
 from server.training.vocabulary import build_tokenizer, without_words
 from server.training.written_texts import neutral_texts
-from tests.tiny_training_data import BAD_ZH, GOOD_ZH, build_data, build_start_model
+from tests.tiny_training_data import (
+    BAD_EN,
+    BAD_ZH,
+    GOOD_EN,
+    GOOD_ZH,
+    build_data,
+    build_start_model,
+)
 from udfs.errors import BadInput
 
 RECIPE = EncoderRecipe(
@@ -29,7 +43,7 @@ RECIPE = EncoderRecipe(
         epochs=4,
         max_tokens=32,
         head_tokens=12,
-        texts_per_step=64,
+        batches_per_step=4,
         tokens_per_batch=512,
         lr=2e-3,
         embedding_lr=5e-3,
@@ -68,6 +82,37 @@ def test_training_gives_an_artefact_that_reads_both_languages(artefact: Path) ->
     assert score[2] > 0.3
     assert score[1] < -0.3
     assert score[3] < -0.3
+
+
+def test_training_further_averages_runs_and_learns_its_own_labels(
+    artefact: Path, data: Path, tmp_path: Path
+) -> None:
+    recipe = dataclasses.replace(
+        RECIPE, finetune=dataclasses.replace(RECIPE.finetune, runs=2, self_label_at_least=0.5)
+    )
+    work, out = tmp_path / "run", tmp_path / "further"
+    train_encoder(recipe, data, work, out, artefact)
+    runs = [load_file(work / name / "finetuned.safetensors") for name in ("finetune", "finetune2")]
+    name = "encoder.layer.0.output.dense.weight"
+    one, two = (run[f"body.{name}"] for run in runs)
+    assert not torch.equal(one, two)
+    mean = load_file(out / "model.safetensors")[name]
+    assert torch.allclose(mean.float(), (one + two) / 2, atol=1e-3)
+    assert (out / "tokenizer.json").read_bytes() == (artefact / "tokenizer.json").read_bytes()
+    card = json.loads((out / "card.json").read_text("utf-8"))
+    assert card["started_from"]["version"] == load_artefact(artefact).version
+    assert card["training_examples"][corpora.SELF_LABELLED] > 0
+    assert card["started_from"]["version"] in (out / "CARD.md").read_text("utf-8")
+
+
+def test_own_labels_need_a_model_of_ours(data: Path, start_model: Path, tmp_path: Path) -> None:
+    recipe = dataclasses.replace(
+        RECIPE,
+        pretrain=dataclasses.replace(RECIPE.pretrain, epochs={"zh": 0.01, "en": 0.1}),
+        finetune=dataclasses.replace(RECIPE.finetune, self_label_at_least=0.9),
+    )
+    with pytest.raises(BadInput, match="--start-model"):
+        train_encoder(recipe, data, tmp_path / "run", tmp_path / "out", start_model)
 
 
 def test_evaluation_writes_its_table_into_the_card(artefact: Path, data: Path) -> None:
@@ -138,12 +183,31 @@ def test_descriptions_are_neutral_and_joined_reviews_mixed(data: Path) -> None:
     labels = {row.text: row.labels for row in rows}
     assert labels["a blue shirt of myntra"] == {"neutral"}
     assert "a blue shirt of adgen" not in labels  # it praises what it sells
-    joined = [row.text for row in rows if row.source == "zh_contrast"]
+    joined = [row for row in corpora.joined_examples(rows) if row.source == "zh_contrast"]
     assert joined
-    for text in joined:
-        assert any(word in text for word in (*GOOD_ZH, "nice"))
-        assert any(word in text for word in BAD_ZH)
-        assert labels[text] == {"mixed"}
+    for row in joined:
+        assert any(word in row.text for word in (*GOOD_ZH, "nice"))
+        assert any(word in row.text for word in BAD_ZH)
+        assert row.labels == {"mixed"}
+
+
+def test_held_out_texts_are_in_no_training_text(data: Path) -> None:
+    train, dev = split_examples(corpora.load_sentiment_examples(data), 0.2)
+    held_out = [row.text for row in dev if row.source == "en_amazon" and "ok" not in row.text]
+    joined = [row.text for row in train if row.source in ("en_contrast", "en_long")]
+    assert held_out
+    assert joined
+    assert not [text for text in joined for part in held_out if part in text]
+
+
+def test_long_texts_keep_their_pole(data: Path) -> None:
+    rows = corpora.joined_examples(corpora.load_sentiment_examples(data))
+    long = [row for row in rows if row.source == "en_long"]
+    assert {"positive", "negative"} == {label for row in long for label in row.labels}
+    for row in long:
+        words = set(row.text.split())
+        assert not words & set(GOOD_EN if row.labels == {"negative"} else BAD_EN)
+        assert 2 <= row.text.count("indeed") <= 4
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -180,14 +244,16 @@ def test_batches_hold_every_text_once_within_the_budget() -> None:
     assert all(np.array_equal(a, b) for a, b in zip(batches, again, strict=True))
 
 
-def test_mixed_steps_hold_every_text_once_and_all_lengths() -> None:
-    lengths = np.random.default_rng(0).integers(1, 200, 5000)
-    steps = list(iterate_mixed_steps(lengths, texts_per_step=96, tokens_per_batch=2048, seed=3))
-    assert sorted(np.concatenate([batch for step in steps for batch in step])) == list(range(5000))
-    assert all(sum(map(len, step)) == 96 for step in steps[:-1])
-    assert max(len(b) * (-(-lengths[b].max() // 8) * 8) for step in steps for b in step) <= 2048
-    means = [lengths[np.concatenate(step)].mean() for step in steps[:-1]]
-    assert 80 < min(means) < max(means) < 125
+def test_steps_hold_every_text_once_in_batches_of_few_shapes() -> None:
+    lengths = np.random.default_rng(0).integers(1, 200, 50_000)
+    steps = list(iterate_steps(lengths, batches_per_step=4, tokens_per_batch=2048, seed=3))
+    batches = [batch for step in steps for batch in step]
+    assert sorted(np.concatenate(batches)) == list(range(50_000))
+    assert all(len(step) == 4 for step in steps[:-1])
+    shapes = {(len(b), -(-lengths[b].max() // 8)) for b in batches}
+    assert len(shapes) < len(batches) / 20
+    spread = [np.ptp([lengths[batch].mean() for batch in step]) for step in steps[:-1]]
+    assert np.median(spread) > 50  # a step is not of one length
 
 
 def test_pad_rounds_up() -> None:
@@ -277,8 +343,8 @@ def test_macro_f1_by_hand() -> None:
 
 
 def test_recipes_load_and_name_what_is_wrong(tmp_path: Path) -> None:
-    assert EncoderRecipe.load("cpu").finetune.max_tokens == 256
-    with pytest.raises(BadInput, match="one of: cpu"):
+    assert EncoderRecipe.load("cpu").finetune.max_tokens == 384
+    with pytest.raises(BadInput, match="one of: cpu, more"):
         EncoderRecipe.load("gpu-of-my-neighbour")
     wrong = tmp_path / "wrong.toml"
     wrong.write_text("[finetune]\nepoch = 3\n", encoding="utf-8")

@@ -53,7 +53,7 @@ def build_data(folder: Path) -> Path:
     stars += [(f"the {thing} is ok", 3) for thing in THINGS_EN]
     for file in ("stars_en_amazon", "stars_en_sst5"):
         _table(text / f"{file}.csv.gz", _with_split(stars, [("very very ok", 3)]), "stars")
-    pd.DataFrame({"text": [t for t, _ in chinese]}).to_csv(
+    pd.DataFrame({"text": [f"{t}哦" for t, _ in chinese]}).to_csv(
         text / "unlabelled_zh_eprstmt.csv.gz", index=False
     )
     queries = pd.DataFrame({"text": [f"手机{i}" for i in range(4100)]})

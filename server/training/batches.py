@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-POOL_BATCHES = 64  # texts are sorted by length within a pool of about this many batches
+POOL_BATCHES = 256  # texts are sorted by length within a pool of about this many batches
 
 
 def iterate_batches(
@@ -29,25 +29,22 @@ def iterate_batches(
         yield batches[i]
 
 
-def iterate_mixed_steps(
+def iterate_steps(
     lengths: Sequence[int] | np.ndarray,
     *,
-    texts_per_step: int,
+    batches_per_step: int,
     tokens_per_batch: int,
     seed: int,
-    multiple: int = 8,
 ) -> Iterator[list[np.ndarray]]:
-    """Steps of `texts_per_step` texts drawn at random, each cut into batches of like length.
+    """Steps of several batches, each of texts of like length, drawn at random; every text once.
 
-    A step's texts are of every length, source and language, and each counts the same; a batch of
-    one length alone would be of one kind, and its short texts would count little.
+    With one batch a step, its texts would be of one length and so of one kind, and a long text
+    would count for many short ones; cutting texts of all lengths would make a new shape of every
+    batch, and a matrix kernel is built once a shape.
     """
-    order = np.random.default_rng(seed).permutation(len(lengths))
-    length = -(-np.asarray(lengths) // multiple) * multiple
-    for start in range(0, len(order), texts_per_step):
-        chosen = order[start : start + texts_per_step]
-        chosen = chosen[np.argsort(length[chosen], kind="stable")]
-        yield list(_cut(chosen, length, tokens_per_batch))
+    batches = list(iterate_batches(lengths, tokens_per_batch=tokens_per_batch, seed=seed))
+    for start in range(0, len(batches), batches_per_step):
+        yield batches[start : start + batches_per_step]
 
 
 def _cut(indices: np.ndarray, length: np.ndarray, tokens_per_batch: int) -> Iterator[np.ndarray]:

@@ -25,6 +25,7 @@ SOURCES = {
     "zh_written": ("questions and statements written for this model", "as Shopsheet"),
     "en_contrast": ("one praising and one blaming review of the above, joined", "as the above"),
     "zh_contrast": ("one praising and one blaming review of the above, joined", "as the above"),
+    "en_long": ("two to four Amazon reviews of one pole, joined", "MIT"),
     "en_bitext": ("Bitext customer-support intents", "CDLA-Sharing-1.0"),
 }
 
@@ -45,11 +46,11 @@ negative, neutral, positive and mixed, and a sentence vector. Six BERT layers, 3
 ## Start
 
 all-MiniLM-L6-v2 (sentence-transformers, Apache-2.0), with Chinese characters and frequent Chinese
-words added to its vocabulary.
+words added to its vocabulary.{_further(card.get("started_from"))}
 
 ## Data
 
-| name | source | licence as stated | texts read in pretraining | labelled examples |
+| name | source | licence as stated | texts read in pretraining | labelled texts trained on |
 |---|---|---|---|---|
 {chr(10).join(rows)}
 
@@ -61,8 +62,8 @@ fingerprint: `{card["examples_fingerprint"]}`.
 
 Masked-language training on the texts, then fine-tuning on the examples; three-star texts count as
 right when read as neutral or as mixed. One temperature, fitted on held-out examples, calibrates the
-probabilities. Run again with
-`shopsheet train encoder --recipe {card["recipe_name"]} --data DIR -o DIR`.
+probabilities. {_runs(finetune)}Run again with
+`shopsheet train encoder --recipe {card["recipe_name"]} --data DIR -o DIR`{_start_option(card)}.
 
 - pretraining: `{json.dumps(pretrain)}`
 - fine-tuning: `{json.dumps(finetune)}`
@@ -89,3 +90,30 @@ Calibration error: expected calibration error over 15 bins (Guo et al. 2017).
 - A rating of three stars stands for "neutral or mixed" in the data, so the line between these two
   is less sure than the others.
 """
+
+
+def _further(before: Mapping[str, Any] | None) -> str:
+    if before is None:
+        return ""
+    return f"""
+Then trained by this recipe from version {before["version"]} of this encoder, which had been made
+from the same start with the settings
+`{json.dumps(before["recipe"])}`."""
+
+
+def _runs(finetune: Mapping[str, Any]) -> str:
+    said = ""
+    if finetune["runs"] > 1:
+        said += f"The weights are the mean of {finetune['runs']} fine-tunings. "
+    if finetune["self_label_at_least"]:
+        said += (
+            "Unlabelled EPRSTMT reviews were learnt with the start's own label where it was at "
+            f"least {finetune['self_label_at_least']:.0%} sure. "
+        )
+    return said
+
+
+def _start_option(card: Mapping[str, Any]) -> str:
+    return (
+        " with `--start-model` naming the folder of that version" if "started_from" in card else ""
+    )

@@ -9,7 +9,7 @@ import gzip
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 
 from server.models.normalise import normalise
-from server.training.written_texts import mixed_texts, neutral_texts
+from server.training.written_texts import long_texts, mixed_texts, neutral_texts
 
 LABELS = ("negative", "neutral", "positive", "mixed")
 NEGATIVE, NEUTRAL, POSITIVE, MIXED = ({label} for label in LABELS)
@@ -25,8 +25,18 @@ UNSURE = {
     "neutral",
     "mixed",
 }  # three stars: so-so, or good and bad together; either answer is right
+SELF_LABELLED = "zh_eprstmt_unlabelled"
+MADE_SOURCES = {  # whose texts or labels we made, not people who judge
+    *(f"{language}_{kind}" for language in ("en", "zh") for kind in ("written", "contrast")),
+    "en_long",
+    "en_descriptions",
+    "en_bitext",
+    "zh_queries",
+    SELF_LABELLED,
+}
 SHINGLE = 13
 WRITTEN_TEXTS = 4000  # of each kind and language
+LONG_TEXTS = 1500  # of each pole
 
 
 @dataclass(frozen=True)
@@ -62,7 +72,10 @@ def load_training_texts(data: Path) -> dict[str, list[str]]:
 
 
 def load_sentiment_examples(data: Path) -> list[Example]:
-    """Every labelled text that may train polarity, evaluation texts removed, in a fixed order."""
+    """Every labelled text that may train polarity, evaluation texts removed, in a fixed order.
+
+    `joined_examples` makes more of them; do so after a held-out part is split off.
+    """
     text = data / "text"
     rows: list[Example] = []
 
@@ -101,7 +114,35 @@ def load_sentiment_examples(data: Path) -> list[Example]:
     add("en_descriptions", descriptions, ({"neutral"} for _ in descriptions))
     barred = EvaluationTexts(data)
     public = _without_contradictions(row for row in rows if not barred.hold(row.text))
-    return public + _written_examples(public)
+    written = [
+        Example(text, frozenset(NEUTRAL), f"{language}_written")
+        for language in ("en", "zh")
+        for text in neutral_texts(language, WRITTEN_TEXTS, seed=1)
+    ]
+    return public + written
+
+
+def joined_examples(examples: Sequence[Example]) -> list[Example]:
+    """Mixed texts of one praising and one blaming review, and long texts of several English ones.
+
+    Long English reviews with a clear pole are rare in the public sets, the blaming ones above all.
+    """
+    rows: list[Example] = []
+    for language, sources in (
+        ("en", {"en_amazon", "en_memd", "en_acos"}),
+        ("zh", {"zh_online_shopping", "zh_cosmetics", "zh_dianping"}),
+    ):
+        praise, blame = (
+            [row.text for row in examples if row.source in sources and row.labels == label]
+            for label in (POSITIVE, NEGATIVE)
+        )
+        mixed = mixed_texts(praise, blame, language, WRITTEN_TEXTS, seed=2)
+        rows += [Example(text, frozenset(MIXED), f"{language}_contrast") for text in mixed]
+    for label in (POSITIVE, NEGATIVE):
+        reviews = [r.text for r in examples if r.source == "en_amazon" and r.labels == label]
+        long = long_texts(reviews, LONG_TEXTS, seed=3)
+        rows += [Example(text, frozenset(label), "en_long") for text in long]
+    return rows
 
 
 def load_evaluation_sets(data: Path) -> dict[str, pd.DataFrame]:
@@ -196,24 +237,6 @@ def _descriptions(path: Path) -> Iterator[str]:
             if count.get(row["source"], 3000) < 3000:
                 count[row["source"]] += 1
                 yield row["text"]
-
-
-def _written_examples(public: list[Example]) -> list[Example]:
-    """Neutral texts of our own, and mixed ones put together from short public reviews."""
-    rows: list[Example] = []
-    for language, sources in (
-        ("en", {"en_amazon", "en_memd", "en_acos"}),
-        ("zh", {"zh_online_shopping", "zh_cosmetics", "zh_dianping"}),
-    ):
-        neutral = neutral_texts(language, WRITTEN_TEXTS, seed=1)
-        rows += [Example(text, frozenset(NEUTRAL), f"{language}_written") for text in neutral]
-        sides = [
-            [row.text for row in public if row.source in sources and row.labels == label]
-            for label in (POSITIVE, NEGATIVE)
-        ]
-        mixed = mixed_texts(sides[0], sides[1], language, WRITTEN_TEXTS, seed=2)
-        rows += [Example(text, frozenset(MIXED), f"{language}_contrast") for text in mixed]
-    return rows
 
 
 def _labels_of_stars(stars: int) -> set[str]:

@@ -8,28 +8,46 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import Tensor
 
 from server.models.tokens import TextReader
-from server.training.batches import iterate_batches, iterate_mixed_steps, pad
-from server.training.corpora import LABELS, Example, fingerprint
+from server.training.batches import iterate_batches, iterate_steps, pad
+from server.training.corpora import (
+    LABELS,
+    MADE_SOURCES,
+    SELF_LABELLED,
+    Example,
+    fingerprint,
+    joined_examples,
+)
 from server.training.metrics import binary_probability, expected_calibration_error
 from server.training.network import EncoderNetwork
 from server.training.optimiser import MasterWeightAdamW, Schedule
 from server.training.run import Run, seed_everything
 from server.training.vocabulary import special_ids, without_words
 
+FINETUNED = "finetuned.safetensors"
+NEVER_HELD_OUT = {"zh_eprstmt", SELF_LABELLED}  # too few; not labelled by people
+
 
 @dataclass(frozen=True)
 class FinetuneRecipe:
-    """`repeats` says how often an epoch reads a source, or a label of it ("source/label")."""
+    """`repeats` says how often an epoch reads a source, or a label of it ("source/label").
+
+    Of several `runs`, with other orders and masks, the weights are averaged. With
+    `self_label_at_least`, unlabelled reviews are learnt with the label that the start model gives
+    them with at least that probability.
+    """
 
     epochs: int = 3
     max_tokens: int = 256
     head_tokens: int = 96
-    texts_per_step: int = 96
+    runs: int = 1
+    batches_per_step: int = 4
     tokens_per_batch: int = 2048
+    self_label_at_least: float = 0.0
     lr: float = 1e-4
     embedding_lr: float = 3e-4
     head_lr: float = 1e-3
@@ -42,6 +60,7 @@ class FinetuneRecipe:
     average_decay: float = 0.98
     warmup: int = 150
     dev_share: float = 0.04
+    score_every: int = 1000
     repeats: dict[str, float] = field(default_factory=dict)
     seed: int = 20261123
 
@@ -53,18 +72,22 @@ def finetune(
     network: EncoderNetwork,
     run: Run,
     device: str = "cpu",
-) -> tuple[EncoderNetwork, float, dict[str, float]]:
-    """The fine-tuned network (moving average, fp32), its temperature and its held-out scores.
+) -> EncoderNetwork:
+    """The fine-tuned network (moving average, fp32).
 
-    Continues from the run's checkpoint if there is one. The held-out part is drawn per source by a
-    hash of the text, so that it stays the same when examples are added.
+    Continues from the run's checkpoint if there is one, and reads the weights of a finished run.
     """
+    done = run.folder / FINETUNED
+    if done.exists():
+        network.load_state_dict(load_file(done))
+        return network
     seed_everything(recipe.seed)
     train, dev = split_examples(examples, recipe.dev_share)
     views = _read_views(tokenizer, [row.text for row in train], recipe)
     targets = np.array([[label in row.labels for label in LABELS] for row in train])
     repeats = np.array([_repeats(recipe.repeats, row) for row in train])
     plan = _plan(recipe, views, repeats)
+    texts_per_step = sum(len(rows) for step in plan for rows, _ in step) / len(plan)
     network.to(device=device, dtype=torch.bfloat16).train()
     network.set_body_dropout(recipe.body_dropout)
     optimiser = MasterWeightAdamW(_groups(network, recipe), average_decay=recipe.average_decay)
@@ -75,10 +98,9 @@ def finetune(
         first = state["step"]
     run.log(stage="finetune", steps=len(plan), first=first, train=len(train), dev=len(dev))
     special = special_ids(tokenizer)
-    began, tokens, losses = time.monotonic(), 0, []
+    began, tokens, losses, norms = time.monotonic(), 0, [], []
     for step in range(first, len(plan)):
         batches = plan[step]
-        texts = sum(len(rows) for rows, _ in batches)
         rng = np.random.default_rng((recipe.seed, step))
         torch.manual_seed(recipe.seed + step)  # dropout, the same after a stop
         loss_of_step = 0.0
@@ -90,46 +112,82 @@ def finetune(
             inputs = torch.from_numpy(np.where(hidden_words, special["[MASK]"], ids)).to(device)
             logits = network.sentence_logits(inputs, mask, dropout=recipe.dropout)
             right = torch.from_numpy(targets[rows]).to(device)
-            loss = any_of_loss(logits, right, recipe.label_smoothing) * (len(rows) / texts)
+            loss = any_of_loss(logits, right, recipe.label_smoothing)
+            loss = loss * (len(rows) / texts_per_step)
             loss.backward()
             loss_of_step += loss.item()
             tokens += ids.size
-        optimiser.step(schedule.factor(step))
+        norms.append(optimiser.step(schedule.factor(step)))
         losses.append(loss_of_step)
         if (step + 1) % 50 == 0:
-            rate = int(tokens / (time.monotonic() - began))
-            run.log(step=step + 1, loss=round(float(np.mean(losses)), 4), tokens_per_s=rate)
-            losses = []
-        if (step + 1) % 1000 == 0 and step + 1 < len(plan):
+            run.log(
+                step=step + 1,
+                loss=round(float(np.mean(losses)), 4),
+                gradient_norm=round(float(np.mean(norms)), 2),
+                tokens_per_s=int(tokens / (time.monotonic() - began)),
+            )
+            losses, norms = [], []
+        if (step + 1) % recipe.score_every == 0 and step + 1 < len(plan):
             optimiser.average_to_model()
-            run.log(step=step + 1, **_scores(predict(network, tokenizer, dev, recipe), dev))
+            run.log(step=step + 1, **held_out_scores(predict(network, tokenizer, dev, recipe), dev))
             optimiser.masters_to_model()
             network.train()
         run.save_checkpoint(
             {"optimiser": optimiser.state_dict(), "step": step + 1, "steps": len(plan)}
         )
-    run.save_checkpoint(
-        {"optimiser": optimiser.state_dict(), "step": len(plan), "steps": len(plan)}, force=True
-    )
     network.float()
     optimiser.average_to_model()
-    logits_of_dev = predict(network, tokenizer, dev, recipe)
-    temperature = fit_temperature(logits_of_dev, dev)
-    scores = _scores(logits_of_dev / temperature, dev)
-    run.log(stage="finetuned", temperature=round(temperature, 4), **scores)
-    return network, temperature, scores
+    save_file({k: v.contiguous().cpu() for k, v in network.state_dict().items()}, done)
+    run.log(stage="finetuned", **held_out_scores(predict(network, tokenizer, dev, recipe), dev))
+    return network
+
+
+def average_networks(networks: Sequence[EncoderNetwork]) -> EncoderNetwork:
+    """The first network with the mean of all their weights, in fp32.
+
+    Source: model soups, Wortsman et al. 2022, equation 1 (uniform soup).
+    """
+    states = [network.state_dict() for network in networks]
+    mean = {name: torch.stack([s[name].float() for s in states]).mean(0) for name in states[0]}
+    networks[0].load_state_dict(mean)
+    return networks[0]
+
+
+def self_labelled(
+    network: EncoderNetwork,
+    tokenizer: Tokenizer,
+    texts: Sequence[str],
+    recipe: FinetuneRecipe,
+) -> list[Example]:
+    """The texts whose likeliest label the network holds at least as sure as the recipe asks.
+
+    Source: pseudo-labels, Lee 2013, with the threshold of Sohn et al. 2020 (FixMatch).
+    """
+    rows = [Example(text, frozenset(), SELF_LABELLED) for text in texts]
+    logits = torch.from_numpy(predict(network, tokenizer, rows, recipe))
+    sure, best = logits.softmax(-1).max(-1)
+    return [
+        Example(row.text, frozenset({LABELS[label]}), SELF_LABELLED)
+        for row, p, label in zip(rows, sure.tolist(), best.tolist(), strict=True)
+        if p >= recipe.self_label_at_least
+    ]
 
 
 def split_examples(
     examples: Sequence[Example], dev_share: float
 ) -> tuple[list[Example], list[Example]]:
-    """(train, dev): by a hash of each text, so that the split outlives additions."""
+    """(train, dev): by a hash of each text, so that the split outlives additions.
+
+    Joined examples are made of the texts on their own side of the split.
+    """
     held_out = [
-        int(fingerprint([row.text]), 16) / 16**16 < dev_share and row.source != "zh_eprstmt"
+        int(fingerprint([row.text]), 16) / 16**16 < dev_share and row.source not in NEVER_HELD_OUT
         for row in examples
     ]
     train = [row for row, out in zip(examples, held_out, strict=True) if not out]
-    return train, [row for row, out in zip(examples, held_out, strict=True) if out]
+    dev = [row for row, out in zip(examples, held_out, strict=True) if out]
+    joined = joined_examples(dev)
+    return train + joined_examples(train), dev + joined[:: round(1 / dev_share)]
 
 
 def any_of_loss(logits: Tensor, right: Tensor, smoothing: float) -> Tensor:
@@ -161,11 +219,13 @@ def predict(
 def fit_temperature(logits: np.ndarray, rows: Sequence[Example]) -> float:
     """The temperature with the least held-out loss, each source counting the same.
 
+    Sources that we made are left out: their labels are surer than any reader's.
+
     Source: temperature scaling, Guo et al. 2017, section 4.2.
     """
     right = torch.from_numpy(np.array([[label in row.labels for label in LABELS] for row in rows]))
     counts = Counter(row.source for row in rows)
-    weights = torch.tensor([1 / counts[row.source] for row in rows])
+    weights = torch.tensor([(row.source not in MADE_SOURCES) / counts[row.source] for row in rows])
     grid = np.geomspace(0.3, 3.0, 116)
     losses = []
     for temperature in grid:
@@ -175,7 +235,7 @@ def fit_temperature(logits: np.ndarray, rows: Sequence[Example]) -> float:
     return float(grid[int(np.argmin(losses))])
 
 
-def _scores(logits: np.ndarray, rows: Sequence[Example]) -> dict[str, float]:
+def held_out_scores(logits: np.ndarray, rows: Sequence[Example]) -> dict[str, float]:
     """Accuracy by source, and accuracy and calibration on the texts with a clear pole."""
     probabilities = torch.from_numpy(logits).softmax(-1).numpy()
     best = probabilities.argmax(-1)
@@ -226,9 +286,9 @@ def _plan(
         order = np.repeat(np.arange(len(repeats)), times)
         seen_as = draw.random(len(order)) < recipe.character_view_share
         lengths = [len(views[int(v)][i]) for v, i in zip(seen_as, order, strict=True)]
-        for step in iterate_mixed_steps(
+        for step in iterate_steps(
             lengths,
-            texts_per_step=recipe.texts_per_step,
+            batches_per_step=recipe.batches_per_step,
             tokens_per_batch=recipe.tokens_per_batch,
             seed=recipe.seed + epoch,
         ):

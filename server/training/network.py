@@ -10,7 +10,19 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel
 
+from server.artefacts import load_artefact
 from server.training.vocabulary import start_ids
+
+SHAPE = (
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "intermediate_size",
+    "max_position_embeddings",
+    "type_vocab_size",
+    "layer_norm_eps",
+    "hidden_act",
+)
 
 
 class EncoderNetwork(nn.Module):
@@ -103,11 +115,16 @@ def load_start_model(folder: Path, tokenizer: Tokenizer, labels: int, seed: int)
     return network
 
 
-def load_body(network: EncoderNetwork, folder: Path) -> None:
-    """Loads an artefact's weights into the network; the masked-language head stays as it is."""
-    tensors = {name: t.float() for name, t in load_file(folder / "model.safetensors").items()}
-    heads = {name: tensors.pop(name) for name in list(tensors) if name.startswith("classifier.")}
-    network.body.load_state_dict(tensors)
-    if heads:
-        network.classifier.weight.data.copy_(heads["classifier.weight"])
-        network.classifier.bias.data.copy_(heads["classifier.bias"])
+def load_trained_encoder(folder: Path, labels: int) -> EncoderNetwork:
+    """The network of an encoder artefact, to train it further; its masked-language head is new."""
+    artefact = load_artefact(folder)
+    network = EncoderNetwork(
+        artefact.config["vocab_size"],
+        labels,
+        **{name: artefact.config[name] for name in SHAPE},
+    )
+    state = {name: torch.from_numpy(t).float() for name, t in artefact.tensors().items()}
+    body = {"body." + n: t for n, t in state.items() if not n.startswith("classifier.")}
+    heads = {n: t for n, t in state.items() if n.startswith("classifier.")}
+    network.load_state_dict(body | heads, strict=False)
+    return network

@@ -10,9 +10,10 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 
+from server.artefacts import is_artefact, load_artefact
 from server.training.batches import iterate_batches, pad
 from server.training.corpora import LABELS
-from server.training.network import EncoderNetwork, load_start_model
+from server.training.network import EncoderNetwork, load_start_model, load_trained_encoder
 from server.training.optimiser import MasterWeightAdamW, Schedule
 from server.training.run import Run, seed_everything
 from server.training.vocabulary import build_tokenizer, special_ids, without_words
@@ -49,13 +50,19 @@ def pretrain(
 ) -> tuple[Tokenizer, EncoderNetwork]:
     """The tokenizer and the trained network; continues from the run's checkpoint if there is one.
 
+    `start_model` is a Hugging Face BERT folder, whose vocabulary is extended, or an encoder
+    artefact, whose tokenizer stays.
+
     Each text is read with its words as tokens, or, with `character_view_share`, character by
     character, so that a word outside the list is no stranger.
     """
     tokenizer = _tokenizer(recipe, texts, start_model, run)
     done = run.folder / PRETRAINED
     seed_everything(recipe.seed)
-    network = load_start_model(start_model, tokenizer, len(LABELS), recipe.seed)
+    if is_artefact(start_model):
+        network = load_trained_encoder(start_model, len(LABELS))
+    else:
+        network = load_start_model(start_model, tokenizer, len(LABELS), recipe.seed)
     if done.exists():
         network.load_state_dict(load_file(done))
         return tokenizer, network
@@ -156,6 +163,8 @@ def _tokenizer(
     recipe: PretrainRecipe, texts: dict[str, list[str]], start_model: Path, run: Run
 ) -> Tokenizer:
     path = run.folder / TOKENIZER
+    if is_artefact(start_model) and not path.exists():
+        path.write_text(load_artefact(start_model).tokenizer_json, "utf-8")
     if not path.exists():
         # Search queries are lists of nouns; they would fill the word list with product types.
         prose = (t for name, part in texts.items() if name != "zh_queries" for t in part)

@@ -2,9 +2,13 @@
 
 import importlib.resources
 import importlib.util
+import multiprocessing
 import tomllib
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from concurrent.futures import ProcessPoolExecutor
+from copy import deepcopy
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +16,21 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 
-from server.artefacts import save_artefact
+from server.artefacts import is_artefact, load_artefact, save_artefact
 from server.models.calibrate import calibrate_artefact
 from server.training import corpora
 from server.training.card import encoder_card
-from server.training.finetune_encoder import FinetuneRecipe, finetune
-from server.training.network import EncoderNetwork
+from server.training.finetune_encoder import (
+    FinetuneRecipe,
+    average_networks,
+    finetune,
+    fit_temperature,
+    held_out_scores,
+    predict,
+    self_labelled,
+    split_examples,
+)
+from server.training.network import EncoderNetwork, load_trained_encoder
 from server.training.pretrain_encoder import PretrainRecipe, pretrain
 from server.training.run import Run
 from udfs.errors import BadInput
@@ -75,24 +88,86 @@ def train_encoder(
     texts = corpora.load_training_texts(data)
     tokenizer, network = pretrain(recipe.pretrain, texts, start, Run(work / "pretrain"), device)
     examples = corpora.load_sentiment_examples(data)
-    network, temperature, scores = finetune(
-        recipe.finetune, examples, tokenizer, network, Run(work / "finetune"), device
-    )
-    counts: dict[str, int] = {}
-    for row in examples:
-        counts[row.source] = counts.get(row.source, 0) + 1
-    card = {
+    if recipe.finetune.self_label_at_least:
+        if not is_artefact(start):
+            raise BadInput(
+                "This recipe labels texts with the model that it starts from. Give an encoder of "
+                "ours with --start-model, or leave out self_label_at_least."
+            )
+        examples += self_labelled(
+            load_trained_encoder(start, len(corpora.LABELS)).to(device),
+            tokenizer,
+            texts[corpora.SELF_LABELLED],
+            recipe.finetune,
+        )
+    network = finetune_runs(recipe.finetune, examples, tokenizer, network, work, device)
+    train, dev = split_examples(examples, recipe.finetune.dev_share)
+    logits = predict(network, tokenizer, dev, recipe.finetune)
+    temperature = fit_temperature(logits, dev)
+    scores = held_out_scores(logits / temperature, dev)
+    Run(work / "finetune").log(stage="calibrated", temperature=round(temperature, 4), **scores)
+    card: dict[str, Any] = {
         "recipe_name": recipe.name,
         "recipe": {"pretrain": asdict(recipe.pretrain), "finetune": asdict(recipe.finetune)},
         "training_texts": {name: len(part) for name, part in texts.items()},
-        "training_examples": counts,
+        "training_examples": dict(Counter(row.source for row in train)),
         "examples_fingerprint": corpora.fingerprint(row.text for row in examples),
         "held_out": scores,
     }
+    if is_artefact(start):
+        before = load_artefact(start)
+        card["started_from"] = {"version": before.version, "recipe": before.card.get("recipe")}
     card["text"] = encoder_card(card)
     save_network(out, network, tokenizer, recipe.finetune, temperature, card)
     calibrate_artefact(out, calibration_texts(examples))
     return out
+
+
+def finetune_runs(
+    recipe: FinetuneRecipe,
+    examples: list[corpora.Example],
+    tokenizer: Tokenizer,
+    network: EncoderNetwork,
+    work: Path,
+    device: str,
+) -> EncoderNetwork:
+    """The mean of the recipe's runs; on the CPU they go side by side and share its cores."""
+    seeds = range(recipe.seed, recipe.seed + recipe.runs)
+    folders = [work / ("finetune" if i == 0 else f"finetune{i + 1}") for i in range(recipe.runs)]
+
+    def tune(seed: int, folder: Path) -> EncoderNetwork:
+        own = deepcopy(network)
+        return finetune(replace(recipe, seed=seed), examples, tokenizer, own, Run(folder), device)
+
+    if recipe.runs > 1 and device == "cpu":
+        threads = max(1, torch.get_num_threads() // recipe.runs)
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(recipe.runs, context, torch.set_num_threads, (threads,)) as pool:
+            jobs = [
+                pool.submit(
+                    _save_finetuned,
+                    replace(recipe, seed=seed),
+                    examples,
+                    tokenizer,
+                    network,
+                    folder,
+                )
+                for seed, folder in zip(seeds, folders, strict=True)
+            ]
+            for job in jobs:
+                job.result()
+    return average_networks([tune(*pair) for pair in zip(seeds, folders, strict=True)])
+
+
+def _save_finetuned(
+    recipe: FinetuneRecipe,
+    examples: list[corpora.Example],
+    tokenizer: Tokenizer,
+    network: EncoderNetwork,
+    folder: Path,
+) -> None:
+    """Leaves the weights of a run in its folder, where `finetune` finds them."""
+    finetune(recipe, examples, tokenizer, network, Run(folder))
 
 
 def calibration_texts(examples: Sequence[corpora.Example]) -> list[str]:

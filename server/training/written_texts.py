@@ -1,8 +1,8 @@
-"""Neutral and mixed texts that we write ourselves, for the labels that public data hardly teach.
+"""Texts that we write or put together ourselves, for what public data hardly teach.
 
 Reviews are collected because they praise or blame. What a shop also reads, questions and plain
 statements, is made here from templates; a mixed text is made of one praising and one blaming
-review with a word of contrast between them.
+review with a word of contrast between them, a long one of several reviews of one pole.
 """
 
 from collections.abc import Sequence
@@ -155,3 +155,14 @@ def mixed_texts(
             first, second = second, first
         texts.append(first + str(draw.choice(CONTRASTS[language])) + second)
     return texts
+
+
+def long_texts(reviews: Sequence[str], count: int, seed: int) -> list[str]:
+    """`count` texts of two to four reviews one after the other; empty when there are too few."""
+    draw = np.random.default_rng(seed)
+    if len(reviews) < 4:
+        return []
+    return [
+        " ".join(reviews[i] for i in draw.choice(len(reviews), draw.integers(2, 5), replace=False))
+        for _ in range(count)
+    ]
