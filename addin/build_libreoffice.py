@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from addin.chinese import chinese
 from udfs.catalogue import FUNCTIONS, NAMESPACE, Arg, Function
-from udfs.kinds import Choice, Kind, Texts
+from udfs.kinds import Choice, Dates, Day, Kind, Texts
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = Path("addin/libreoffice")
@@ -29,7 +29,7 @@ MODULES = {
     "transport.py": Path("udfs/transport.py"),
 }
 # An empty cell that is referred to alone comes as 0; these kinds have no use for a number 0.
-TEXT_KINDS: tuple[type[Kind], ...] = (Texts, Choice)
+TEXT_KINDS: tuple[type[Kind], ...] = (Texts, Choice, Dates, Day)  # no date is day 0
 
 # Shown by LibreOffice's extension manager.
 _ABOUT = {

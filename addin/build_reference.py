@@ -86,6 +86,12 @@ def _expects(arg: Arg) -> str:
 
 def _spills(function: Function) -> list[str]:
     option = function.spills.option
+    if function.spills.table:
+        return [
+            (f'**Table.** With `{option}` = "{value}" the' if option else "**Table.** The")
+            + f" columns are {', '.join(columns)}; their names are the first row.\n"
+            for value, columns in function.spills.columns.items()
+        ]
     return [
         f'**Spills.** With `{option}` = "{value}" each row grows into {len(columns)} columns: '
         f"{', '.join(columns)}.\n"

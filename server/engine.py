@@ -19,13 +19,13 @@ from server.batching import (
     WorkerDown,
     WorkerStats,
 )
-from server.capabilities import CAPABILITIES, Capability, Outcome
+from server.capabilities import CAPABILITIES, Capability, Outcome, cost_of
+from server.models.rules import RULES
 from server.settings import Settings
 from server.store import KeyMaker, Store, StoreStats
 from udfs import catalogue
 from udfs.catalogue import Function
 from udfs.errors import ModelFailed, NotReady, ShopsheetError
-from udfs.kinds import is_range
 
 log = logging.getLogger(__name__)
 
@@ -35,22 +35,27 @@ RETRY_LOADING_S = 2.0
 RETRY_BUSY_S = 5.0
 
 
-class EncoderLike(Protocol):
-    """What the engine needs of an encoder (server/models/encoder.py)."""
+class ModelLike(Protocol):
+    """What the engine needs of every model; a capability needs more of its own."""
 
     @property
-    def labels(self) -> tuple[str, ...]: ...
-    @property
     def version(self) -> str: ...
-    @property
-    def card(self) -> dict[str, Any]: ...
     @property
     def backend(self) -> str: ...
     @property
     def precision(self) -> str: ...
+    @property
+    def labels(self) -> tuple[str, ...]: ...
+    @property
+    def card(self) -> dict[str, Any]: ...
+
+    def close(self) -> None: ...
+
+
+class EncoderLike(ModelLike, Protocol):
+    """What it needs of an encoder (server/models/encoder.py)."""
 
     def predict_proba(self, texts: Sequence[str]) -> Any: ...
-    def close(self) -> None: ...
 
 
 class StillLoading(NotReady):
@@ -121,16 +126,22 @@ class Engine:
             quiet_batch_s=settings.quiet_batch_ms / 1000,
             interactive_items=settings.interactive_items,
         )
-        self.workers: dict[str, Worker[EncoderLike]] = {
-            "encoder": Worker(
-                "encoder",
-                load=load_encoder or (lambda: load_shipped_encoder(settings)),
-                check=_check_encoder,
-                unload=lambda encoder: encoder.close(),
+        load = load_encoder or (lambda: load_shipped_encoder(settings))
+        models: dict[str, tuple[Callable[[], Any], Callable[[Any], object]]] = {
+            "encoder": (load, _check_encoder),
+            **{name: (rules, rules.check) for name, rules in RULES.items()},
+        }
+        self.workers: dict[str, Worker[Any]] = {
+            name: Worker(
+                name,
+                load=load_model,
+                check=check,
+                unload=lambda model: model.close(),
                 on_results=self._keep,
-                cost=CAPABILITIES["sentiment"].cost,
+                cost=cost_of,
                 limits=limits,
             )
+            for name, (load_model, check) in models.items()
         }
 
     # Calls
@@ -199,7 +210,7 @@ class Engine:
         answer.function = function.name
         args = function.bind(raw_args)
         capability = CAPABILITIES[function.capability]
-        scalar = not is_range(raw_args[0]) and not function.columns(args)
+        scalar = function.gives_cell(raw_args, args)
         items = capability.prepare(args)
         answer.cells = len(items)
         return _Work(answer, function, capability, args, scalar, items)
@@ -228,7 +239,7 @@ class Engine:
         missing = [key for key in keyed if key not in outcomes]
         if missing:
             # Texts of about the same length make cheap batches, so they are queued together.
-            missing.sort(key=lambda key: capability.cost(keyed[key]))
+            missing.sort(key=lambda key: cost_of(keyed[key]))
             outcomes |= self._computed(
                 worker,
                 capability,
@@ -241,7 +252,7 @@ class Engine:
         for w in work:
             self._answer(w, model, identity, outcomes, computed)
 
-    def _ready_worker(self, name: str, deadline: float) -> tuple[Worker[EncoderLike], EncoderLike]:
+    def _ready_worker(self, name: str, deadline: float) -> tuple[Worker[Any], ModelLike]:
         worker = self.workers[name]
         patience = min(self.settings.load_timeout_s, deadline - time.monotonic())
         try:
@@ -254,7 +265,7 @@ class Engine:
             raise _down(error) from error
 
     def _stored(
-        self, capability: Capability, model: EncoderLike, keyed: Mapping[bytes, str]
+        self, capability: Capability, model: ModelLike, keyed: Mapping[bytes, str]
     ) -> dict[bytes, Outcome]:
         keys = list(keyed)
         return {
@@ -265,7 +276,7 @@ class Engine:
 
     def _computed(
         self,
-        worker: Worker[EncoderLike],
+        worker: Worker[Any],
         capability: Capability,
         items: Mapping[bytes, str],
         use_store: bool,
@@ -300,7 +311,7 @@ class Engine:
     def _answer(
         self,
         w: _Work,
-        model: EncoderLike,
+        model: ModelLike,
         identity: str,
         outcomes: Mapping[bytes, Outcome],
         computed: set[bytes],
@@ -320,7 +331,11 @@ class Engine:
                 down.retry_after_s,
             )
             return
-        grid = w.capability.answer(model, w.args, mine)
+        try:
+            grid = w.capability.answer(model, w.args, mine)
+        except ShopsheetError as error:  # of a call that is one item
+            w.answer.error = error
+            return
         w.answer.value = grid[0][0] if w.scalar else grid
 
     def _count(self, function: str, **cells_by_source: int) -> None:
@@ -424,7 +439,7 @@ def load_shipped_encoder(settings: Settings) -> EncoderLike:
     )
 
 
-def model_name(name: str, model: EncoderLike) -> str:
+def model_name(name: str, model: ModelLike) -> str:
     """Name and version as results carry them: encoder@2026.11-ab12cd34."""
     return f"{name}@{model.version}"
 

@@ -95,8 +95,17 @@ def read_options(function: Function, given: Sequence[str]) -> dict[str, Any]:
 
 
 def result_columns(function: Function, options: Mapping[str, Any]) -> list[str]:
-    """Names of the columns that the answers of one row fill; the last holds what went wrong."""
+    """Names of the columns that the answers of one row fill; the last holds what went wrong.
+
+    Raises: BadInput for a function that answers with a table.
+    """
     base = function.name.lower()
+    if function.spills.table:
+        raise BadInput(
+            f"{function.name} reads whole columns and answers with a table, so there is no answer "
+            f"per row to add. Write ={function.signature()} into a workbook, and refresh it with: "
+            "shopsheet refresh"
+        )
     spilled = function.columns(function.bind([[["x"]], *_positional(function, options)]))
     if spilled:
         return [f"{base}_{name}" for name in spilled] + [f"{base}_error"]

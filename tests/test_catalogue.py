@@ -44,9 +44,7 @@ def test_a_declared_function_describes_itself(function: Function) -> None:
 
 
 def test_catalogue_names_are_upper_case_keys() -> None:
-    assert {name: function.name for name, function in FUNCTIONS.items()} == {
-        "SENTIMENT": "SENTIMENT"
-    }
+    assert all(name == function.name == name.upper() for name, function in FUNCTIONS.items())
 
 
 @pytest.mark.parametrize(
@@ -60,8 +58,10 @@ def test_a_function_is_found_in_every_spelling(name: str) -> None:
 def test_an_unknown_function_names_close_ones() -> None:
     with pytest.raises(BadInput) as caught:
         catalogue.get("SENTIMETN")
-    assert caught.value.message == ("There is no function 'SENTIMETN'. Did you mean SENTIMENT?")
-    with pytest.raises(BadInput, match=r"There is no function 'XYZ'\. There is SENTIMENT\."):
+    assert caught.value.message.startswith(
+        "There is no function 'SENTIMETN'. Did you mean SENTIMENT"
+    )
+    with pytest.raises(BadInput, match=r"There is no function 'XYZ'\. There is SENTIMENT, CLEAN"):
         catalogue.get("XYZ")
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from tests.conftest import LiveServer
 from tests.wire_server import Handle, Handler, WireServer, running
+from udfs import catalogue
 from udfs.client import Client, shopsheet_home, token_path
 from udfs.errors import BadInput, CellError, ModelFailed, NotReady, OutOfRange, Undecided
 from udfs.transport import split_url
@@ -431,7 +432,7 @@ def test_the_real_server_names_its_model_and_functions(live_server: LiveServer) 
         assert answer.model is not None
         assert answer.model.startswith("encoder@")
         functions = client.get("/v1/functions")["functions"]
-        assert [function["name"] for function in functions] == ["SENTIMENT"]
+        assert [function["name"] for function in functions] == list(catalogue.FUNCTIONS)
 
 
 def test_the_real_server_abstains_and_refuses_like_the_contract(live_server: LiveServer) -> None:

@@ -187,7 +187,7 @@ def test_a_failed_call_does_not_touch_the_others(make: MakeEngine) -> None:
         ]
     )
     assert [answer.value for answer in answers] == ["positive", None, None, "negative"]
-    assert "Did you mean SENTIMENT?" in str(answers[1].error)
+    assert "Did you mean SENTIMENT" in str(answers[1].error)
     assert "'colour'" in str(answers[2].error)
     assert answers[0].model is not None
     assert answers[0].model.startswith("encoder@")
@@ -397,14 +397,14 @@ def test_while_loading_a_call_waits_and_then_says_so(settings: Settings, watched
         return watched
 
     with Engine(settings.changed(load_timeout_s=0.1), load) as engine:
-        assert engine.health() == {"encoder": "encoder is still loading"}
+        assert engine.health()["encoder"] == "encoder is still loading"
         assert engine.models()[0]["problem"] == "encoder is still loading"
         with pytest.raises(NotReady, match="encoder is still loading"):
             engine.call("SENTIMENT", "great")
         loaded.set()
         engine.wait_ready(20)
         assert engine.call("SENTIMENT", "great") == "positive"
-        assert engine.health() == {"encoder": None}
+        assert engine.health()["encoder"] is None
 
 
 def test_health_is_red_while_the_model_is_stuck_or_wrong(
@@ -412,16 +412,16 @@ def test_health_is_red_while_the_model_is_stuck_or_wrong(
 ) -> None:
     engine = make()
     engine.wait_ready(20)
-    assert engine.health() == {"encoder": None}
+    assert engine.health()["encoder"] is None
     watched.gate.clear()
-    assert engine.health(0.05) == {"encoder": "encoder did not answer within 0.05 s"}
+    assert engine.health(0.05)["encoder"] == "encoder did not answer within 0.05 s"
     watched.gate.set()
 
     def fail(text: str) -> None:
         raise RuntimeError("out of memory")
 
     watched.break_on = fail
-    assert engine.health() == {"encoder": "encoder failed: out of memory"}
+    assert engine.health()["encoder"] == "encoder failed: out of memory"
 
 
 def test_after_a_crash_the_engine_answers_again(

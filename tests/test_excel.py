@@ -202,7 +202,8 @@ def test_the_vba_module_is_the_golden_one(tmp_path: Path) -> None:
 
 def test_the_function_wizard_shows_the_help_of_the_catalogue(tmp_path: Path) -> None:
     report = run("vba", str(tmp_path / "made.bas"))
-    for function, options in zip(FUNCTIONS.values(), report["options"], strict=True):
+    in_excel = sorted(FUNCTIONS.values(), key=lambda function: function.underscored)
+    for function, options in zip(in_excel, report["options"], strict=True):
         assert options["macro"] == f"'Reviews.xlsm'!{function.underscored}"
         assert options["Description"] == function.help()
         assert options["ArgumentDescriptions"] == [arg.help for arg in function.args]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 from typing import Any
 
@@ -22,8 +23,11 @@ from udfs.errors import (
 from udfs.kinds import (
     MAX_TEXT_CHARS,
     Choice,
+    Dates,
+    Day,
     Kind,
     Number,
+    Numbers,
     Texts,
     from_wire,
     is_blank,
@@ -117,6 +121,62 @@ def test_a_text_that_is_too_long_spoils_its_own_cell_only() -> None:
 def test_what_is_no_range_is_refused(raw: Any, message: str) -> None:
     with pytest.raises(BadInput, match=message):
         Texts().parse(raw, "text")
+
+
+# Numbers and Dates
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        (5, 5.0),
+        ("12.50", 12.5),
+        (-3.25, -3.25),
+        (" ", None),
+        (None, None),
+        ("£5", "#VALUE!"),
+        (True, "#VALUE!"),
+        (float("nan"), "#VALUE!"),
+        (CellError("#REF!", ""), "#REF!"),
+    ],
+)
+def test_a_cell_as_number(raw: Any, expected: Any) -> None:
+    ((found,),) = Numbers().parse([[raw]], "amounts")
+    assert (found.code if isinstance(found, CellError) else found) == expected
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        (45443, datetime.date(2024, 5, 31)),
+        (45443.999, datetime.date(2024, 5, 31)),
+        (61, datetime.date(1900, 3, 1)),
+        ("45443", datetime.date(2024, 5, 31)),
+        ("2024-05-31", datetime.date(2024, 5, 31)),
+        ("2024/5/31 14:03", datetime.date(2024, 5, 31)),
+        ("2024-05-31T14:03:00Z", datetime.date(2024, 5, 31)),
+        ("2024年5月31日", datetime.date(2024, 5, 31)),
+        ("", None),
+        (None, None),
+        ("03/04/2024", "#VALUE!"),
+        ("2024-02-30", "#VALUE!"),
+        (0, "#VALUE!"),
+        (-5, "#VALUE!"),
+        (1e9, "#VALUE!"),
+        (True, "#VALUE!"),
+        (CellError("#N/A", ""), "#N/A"),
+    ],
+)
+def test_a_cell_as_date(raw: Any, expected: Any) -> None:
+    ((found,),) = Dates().parse([[raw]], "dates")
+    assert (found.code if isinstance(found, CellError) else found) == expected
+
+
+def test_one_day() -> None:
+    assert Day().parse("2024-05-31", "as_of") == datetime.date(2024, 5, 31)
+    assert Day().parse(None, "as_of") is None
+    with pytest.raises(BadInput, match=r"as_of holds 'soon'.*2024-05-31"):
+        Day().parse("soon", "as_of")
 
 
 # Choice and Number

@@ -384,7 +384,7 @@ def test_mistakes_are_one_clear_line(tmp_path: Path, capsys: pytest.CaptureFixtu
     source = reviews(tmp_path / "reviews.csv")
     for args, message in [
         (["-f", "SENTIMENT", "-c", "review"], "has no column 'review'. Its columns are: 'id', 't"),
-        (["-f", "SENTIMNT", "-c", "text"], "Did you mean SENTIMENT?"),
+        (["-f", "SENTIMNT", "-c", "text"], "Did you mean SENTIMENT"),
         (["-f", "SENTIMENT", "-c", "text", "-o", str(tmp_path / "a.doc")], "ends in '.doc'"),
     ]:
         assert cli.main(["score", str(source), *args]) == 1

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from udfs.errors import BadInput, ShopsheetError
-from udfs.kinds import Choice, Kind, Number, Texts, is_blank, is_range
+from udfs.kinds import Choice, Dates, Day, Kind, Number, Numbers, Texts, is_blank, is_range
 
 NAMESPACE: Final = "SHOP"  # saved workbooks contain it: it never changes
+ANY: Final = -1  # a number of rows that only the answer tells
 MAX_HELP_CHARS = 255  # xlwings cuts there
 
 
@@ -53,11 +54,13 @@ class Spill:
     """How the answer grows: like the data argument, or into named columns if an option asks.
 
     `columns` holds, per value of the argument `option`, the columns that each row spills into.
-    A value that is not in `columns` gives one value per input cell.
+    A value that is not in `columns` gives one value per input cell. A `table` has those columns,
+    their names in its first row, and as many rows as the data make.
     """
 
     option: str | None = None
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    table: bool = False
 
 
 PER_CELL = Spill()
@@ -128,20 +131,27 @@ class Function:
     def columns(self, values: Mapping[str, Any]) -> tuple[str, ...]:
         """Names of the columns that each row spills into; empty: one value per input cell."""
         if self.spills.option is None:
-            return ()
+            return self.spills.columns.get("", ())
         return self.spills.columns.get(values[self.spills.option], ())
 
     def answer_shape(self, raw_args: Sequence[object]) -> tuple[int, int] | None:
         """Rows and columns of the answer to these arguments; None where it is a single value.
 
+        The rows of a table are not known before it is made: their number is given as ANY.
         Raises: BadInput or OutOfRange as `bind`.
         """
         values = self.bind(raw_args)
         grid = values[self.args[0].name]
         columns = self.columns(values)
-        if not columns and not is_range(raw_args[0]):
+        if self.spills.table:
+            return ANY, len(columns)
+        if self.gives_cell(raw_args, values):
             return None
         return len(grid), len(columns) or len(grid[0])
+
+    def gives_cell(self, raw_args: Sequence[object], values: Mapping[str, Any]) -> bool:
+        """Whether the answer is a single value; `values` are the arguments as bound."""
+        return not (self.spills.table or is_range(raw_args[0]) or self.columns(values))
 
     def to_json(self) -> dict[str, Any]:
         """The declaration as GET /v1/functions shows it."""
@@ -170,6 +180,7 @@ class Function:
                 }
                 for arg in self.args
             ],
+            "table": self.spills.table,
             "columns": {value: list(names) for value, names in self.spills.columns.items()},
             "example": {
                 "formula": self.example_formula(),
@@ -179,7 +190,7 @@ class Function:
         }
 
     def _check_width(self, values: Mapping[str, Any]) -> None:
-        columns = self.columns(values)
+        columns = () if self.spills.table else self.columns(values)
         data = self.args[0].name
         width = len(values[data][0]) if columns else 1
         if width != 1:
@@ -232,6 +243,123 @@ SENTIMENT = Function(
     "columns.",
     example=Example(("The fabric is lovely and it arrived a day early.",), "positive"),
     spills=Spill("output", {"all": ("label", "score", "confidence")}),
+)
+
+
+CLEAN = Function(
+    name="CLEAN",
+    capability="clean",
+    summary="Texts without what scraping and platforms left in them, in English or Chinese.",
+    args=(
+        SENTIMENT.args[0],
+        Arg(
+            "output",
+            Choice("text", "words"),
+            'What to return: "text", tidied; or "words", its words with a space between them and '
+            "without stop words. text if left out.",
+            default="text",
+        ),
+    ),
+    returns="The tidied text, or its words, of each text.",
+    example=Example(("<p>Great&nbsp;value!!!!!! 😀</p>",), "Great value! 😀"),
+)
+
+SEGMENT = Function(
+    name="SEGMENT",
+    capability="segment",
+    summary="Customers by what they bought: how recently, how often, for how much.",
+    args=(
+        Arg(
+            "ids",
+            Texts(),
+            "The customer of each order line: a column of ids or names. A line without id, date or "
+            "amount is left out.",
+        ),
+        Arg("dates", Dates(), "The date of each order line: a column as long as ids."),
+        Arg(
+            "amounts",
+            Numbers(),
+            "The amount of each order line, refunds below 0: a column as long as ids.",
+        ),
+        Arg(
+            "method",
+            Choice("RFM", "CLV"),
+            '"RFM" for scores and a named segment; "CLV" for the orders and the value expected '
+            "in the next 52 weeks. RFM if left out.",
+            default="RFM",
+        ),
+        Arg(
+            "bins",
+            Number(2, 10, integer=True),
+            "How many steps each RFM score has, from 2 to 10. 5 if left out.",
+            default=5,
+        ),
+        Arg(
+            "as_of",
+            Day(),
+            "The day from which recency counts. The last date of the data if left out.",
+            default=None,
+        ),
+    ),
+    returns="A table with a row per customer, its columns named in the first row.",
+    example=Example(
+        (
+            [["Ann"], ["Ann"], ["Bo"]],
+            [["2024-05-01"], ["2024-05-20"], ["2024-01-15"]],
+            [[40.0], [25.0], [10.0]],
+        ),
+        [
+            ["id", "R", "F", "M", "segment", "rule", "days since last", "purchases", "total"],
+            [
+                "Ann",
+                5,
+                5,
+                5,
+                "Champions",
+                "bought on the last day, 2 or more times, more than 10 in all",
+                0,
+                2,
+                65.0,
+            ],
+            [
+                "Bo",
+                1,
+                1,
+                1,
+                "Lost",
+                "last bought more than 0 days ago, once, up to 10 in all",
+                126,
+                1,
+                10.0,
+            ],
+        ],
+    ),
+    spills=Spill(
+        "method",
+        {
+            "RFM": (
+                "id",
+                "R",
+                "F",
+                "M",
+                "segment",
+                "rule",
+                "days since last",
+                "purchases",
+                "total",
+            ),
+            "CLV": (
+                "id",
+                "expected orders",
+                "expected value",
+                "probability active",
+                "days since last",
+                "purchases",
+                "total",
+            ),
+        },
+        table=True,
+    ),
 )
 
 
@@ -331,7 +459,7 @@ def _arg_problems(function: Function) -> Iterable[str]:
             if arg.kind.parse(arg.default, arg.name) != arg.default:
                 yield f"the default of {arg.name} is not what its kind reads it as"
     option = next((arg for arg in function.args if arg.name == function.spills.option), None)
-    unknown = set(function.spills.columns) - set(option.kind.choices if option else ())
+    unknown = set(function.spills.columns) - set(option.kind.choices if option else ("",))
     if unknown or (function.spills.option and option is None):
         yield f"it spills by {function.spills.option} {sorted(unknown)}, which cannot be chosen"
 
@@ -352,6 +480,6 @@ def get(name: str) -> Function:
     )
 
 
-_ALL = (SENTIMENT,)
+_ALL = (SENTIMENT, CLEAN, SEGMENT)
 check(_ALL)
 FUNCTIONS: Final[dict[str, Function]] = {function.name: function for function in _ALL}

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from udfs import catalogue
-from udfs.catalogue import Function
+from udfs.catalogue import ANY, Function
 from udfs.errors import (
     BadInput,
     CellError,
@@ -251,7 +251,8 @@ class Client:
     def _check(self, name: str, args: tuple[Any, ...]) -> _Call:
         """The call as it will be sent, checked as the server will check it."""
         function = catalogue.FUNCTIONS.get(name) or catalogue.get(name)
-        if args and function.args[0].kind.takes_range and all(map(_is_plain, args)):
+        grows = args and function.args[0].kind.takes_range and not function.spills.table
+        if grows and all(map(_is_plain, args)):
             # The types belong to the keys, for True == 1 and 1 == 1.0.
             options = (function.name, args[1:], tuple(map(type, args[1:])))
             key: Hashable = (options, args[0], type(args[0]))
@@ -492,7 +493,7 @@ def _read_result(result: object, number: str, call: _Call) -> Answer:
     except BadInput as error:
         return Answer(error=ModelFailed(f"The server's answer is broken: {error}"), model=model)
     found = _shape(value)
-    if found != call.shape:
+    if not _fits(found, call.shape):
         return Answer(
             error=ModelFailed(
                 f"The server answered {call.function.dotted} with {_shape_text(found)}; expected "
@@ -516,9 +517,17 @@ def _shape(value: Any) -> tuple[int, int] | str | None:
     return len(value), widths.pop()
 
 
+def _fits(found: tuple[int, int] | str | None, expected: tuple[int, int] | None) -> bool:
+    if expected is not None and expected[0] == ANY and isinstance(found, tuple):
+        return found[1] == expected[1]
+    return found == expected
+
+
 def _shape_text(shape: tuple[int, int] | str | None) -> str:
     if shape is None:
         return "one value"
+    if isinstance(shape, tuple) and shape[0] == ANY:
+        return f"a table of {shape[1]} columns"
     return f"{shape[0]} by {shape[1]} cells" if isinstance(shape, tuple) else "no proper grid"
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 import math
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -170,6 +172,79 @@ def _whole_characters(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
+@dataclass(frozen=True)
+class Numbers(Kind):
+    """One cell or a range of numbers; parses to a Grid of float, None (blank) and CellError."""
+
+    takes_range = True
+
+    def parse(self, raw: object, arg_name: str) -> Grid:
+        """Rows of numbers; a text that spells one counts. What is none becomes a CellError.
+
+        Raises: BadInput if `raw` is no range of cells.
+        """
+        return [[_number_cell(cell, arg_name) for cell in row] for row in read_grid(raw, arg_name)]
+
+    def json_schema(self) -> dict[str, Any]:
+        return Texts().json_schema()
+
+    def describe(self) -> str:
+        return "one cell or a range of numbers"
+
+
+def _number_cell(cell: Cell, arg_name: str) -> Cell:
+    if is_blank(cell) or isinstance(cell, CellError):
+        return cell if isinstance(cell, CellError) else None
+    number = _to_float(cell)
+    if number is None:
+        return CellError("#VALUE!", f"{arg_name} holds {short(cell)}; expected a number.")
+    return number
+
+
+# Day 0 of the sheet's calendar; right from 1 March 1900, before which Excel counts a day too many.
+DAY_ZERO = datetime.date(1899, 12, 30)
+_LAST_SERIAL = (datetime.date.max - DAY_ZERO).days
+_WRITTEN_DATE = re.compile(r"(\d{4})(?:-|/|\.|年)(\d{1,2})(?:-|/|\.|月)(\d{1,2})日?(?:[T ].*)?")
+
+
+@dataclass(frozen=True)
+class Dates(Kind):
+    """One cell or a range of dates; parses to rows of datetime.date, None (blank), CellError."""
+
+    takes_range = True
+
+    def parse(self, raw: object, arg_name: str) -> list[list[Any]]:
+        """Rows of dates, from a sheet's day numbers or from text with the year first.
+
+        Times of day are cut off. What is no date becomes a CellError, and so does 03/04/2024, which
+        is two days in two countries.
+        Raises: BadInput if `raw` is no range of cells.
+        """
+        return [[_date_cell(cell, arg_name) for cell in row] for row in read_grid(raw, arg_name)]
+
+    def json_schema(self) -> dict[str, Any]:
+        return Texts().json_schema()
+
+    def describe(self) -> str:
+        return "one cell or a range of dates"
+
+
+def _date_cell(cell: Cell, arg_name: str) -> datetime.date | CellError | None:
+    if is_blank(cell) or isinstance(cell, CellError):
+        return cell if isinstance(cell, CellError) else None
+    if isinstance(cell, str) and (written := _WRITTEN_DATE.fullmatch(cell.strip())):
+        try:
+            return datetime.date(*map(int, written.groups()))
+        except ValueError:
+            pass
+    elif (serial := _to_float(cell)) is not None and 1 <= serial < _LAST_SERIAL + 1:
+        return DAY_ZERO + datetime.timedelta(days=math.floor(serial))
+    return CellError(
+        "#VALUE!",
+        f"{arg_name} holds {short(cell)}; expected a date cell, or a text such as 2024-05-31.",
+    )
+
+
 class _Option(Kind):
     """A kind of exactly one cell; a range of one cell is read as that cell."""
 
@@ -186,6 +261,26 @@ class _Option(Kind):
             error.message = f"{arg_name} is the error {cell.code}. {cell.message}".rstrip()
             raise error
         return cell
+
+
+class Day(_Option):
+    """One date; parses to datetime.date."""
+
+    def parse(self, raw: object, arg_name: str) -> datetime.date | None:
+        """The date, from a sheet's day number or from text with the year first; None if blank.
+
+        Raises: BadInput if it is no date.
+        """
+        found = _date_cell(self._one_cell(raw, arg_name), arg_name)
+        if isinstance(found, CellError):
+            raise found.to_exception()
+        return found
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": ["string", "number", "null"]}
+
+    def describe(self) -> str:
+        return "a date"
 
 
 class Choice(_Option):

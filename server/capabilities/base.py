@@ -3,14 +3,55 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from udfs.errors import ShopsheetError
+from udfs.errors import BadInput, CellError, ShopsheetError
 
 # What came back for one cell: the stored form of the model's output, an error, or None where
 # nothing was asked.
 Outcome: TypeAlias = bytes | ShopsheetError | None
+
+
+def cost_of(item: str) -> float:
+    """Expected work of an item, in characters: a text has a few beside those it shows."""
+    return len(item) + 16.0
+
+
+def column_of(grid: Sequence[Sequence[Any]], arg_name: str) -> list[Any]:
+    """The cells of a range that is one column or one row.
+
+    Raises: BadInput if it is neither.
+    """
+    if len(grid) == 1:
+        return list(grid[0])
+    if len(grid[0]) == 1:
+        return [row[0] for row in grid]
+    raise BadInput(
+        f"{arg_name} is a range of {len(grid):,} by {len(grid[0]):,} cells; expected one column."
+    )
+
+
+def grid_like(
+    grid: Sequence[Sequence[Any]],
+    outcomes: Sequence[Outcome],
+    show: Callable[[bytes], Any],
+) -> list[list[Any]]:
+    """A grid of the shape of `grid`: what `show` makes of each stored outcome.
+
+    A cell that failed shows its error, one that was an error stays that error, an empty one stays
+    empty.
+    """
+    left = iter(outcomes)
+    return [[_shown(cell, next(left), show) for cell in row] for row in grid]
+
+
+def _shown(cell: Any, outcome: Outcome, show: Callable[[bytes], Any]) -> Any:
+    if isinstance(outcome, bytes):
+        return show(outcome)
+    if isinstance(outcome, ShopsheetError):
+        return outcome.to_cell()
+    return cell if isinstance(cell, CellError) else ""
 
 
 class Capability(ABC):
@@ -30,10 +71,6 @@ class Capability(ABC):
     def options(self, args: Mapping[str, Any]) -> tuple[str, ...]:
         """What else the model's output depends on; part of the store key."""
         return ()
-
-    def cost(self, item: str) -> float:
-        """Expected work of an item, in a unit of its own."""
-        return len(item) + 16.0
 
     @abstractmethod
     def run(self, model: Any, items: Sequence[str]) -> list[bytes | ShopsheetError]:

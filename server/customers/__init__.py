@@ -1,0 +1,1 @@
+"""What orders tell about customers: clean histories, RFM scores, lifetime value."""

@@ -1,0 +1,63 @@
+"""Models without weights: rules and statistics, with a version that explains a changed cell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Rules:
+    """What the engine needs of a model, for one that has nothing to load."""
+
+    name: str
+    version: str  # to be raised whenever an answer may change
+    about: str
+    backend = "rules"
+    precision = "exact"
+    labels: tuple[str, ...] = ()
+
+    @property
+    def card(self) -> dict[str, Any]:
+        return {"name": self.name, "about": self.about}
+
+    def check(self) -> None:
+        """Nothing; there is nothing that could have failed to load."""
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+
+class TextRules(Rules):
+    """Cleaning and cutting of texts."""
+
+    name = "text"
+    version = "2026.11"
+    about = "Rules, word lists and a segmenter for English and Chinese; no weights."
+
+    def clean(self, text: str) -> str:
+        """As server.text.clean.clean."""
+        from server.text.clean import clean  # its libraries are loaded when first needed
+
+        return clean(text)
+
+    def words(self, text: str) -> list[str]:
+        """As server.text.words.words."""
+        from server.text.words import words  # the segmenter's dictionary takes a second
+
+        return words(text)
+
+
+class CustomerStatistics(Rules):
+    """Scores and models of order histories, fitted to the data of each call."""
+
+    name = "customers"
+    version = "2026.11"
+    about = "RFM scores, BG/NBD and Gamma-Gamma, fitted to the orders of each call; no weights."
+
+    def segment(self, **orders: Any) -> list[list[Any]]:
+        """As server.customers.segment.segment."""
+        from server.customers.segment import segment  # scipy
+
+        return segment(**orders)
+
+
+RULES: dict[str, type[Rules]] = {rules.name: rules for rules in (TextRules, CustomerStatistics)}
