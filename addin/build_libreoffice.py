@@ -10,7 +10,8 @@ from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
 from addin.chinese import chinese
-from udfs.catalogue import FUNCTIONS, NAMESPACE, Arg, Function
+from udfs.catalogue import FUNCTIONS
+from udfs.function import NAMESPACE, Arg, Function
 from udfs.kinds import Choice, Dates, Day, Kind, Texts
 
 ROOT = Path(__file__).resolve().parent.parent

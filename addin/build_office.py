@@ -11,7 +11,8 @@ from typing import Any
 from addin.chinese import chinese
 from addin.icons import SIZES, icon
 from addin.office_manifest import ORIGIN, manifest
-from udfs.catalogue import FUNCTIONS, NAMESPACE, Arg, Function
+from udfs.catalogue import FUNCTIONS
+from udfs.function import NAMESPACE, Arg, Function
 
 FOLDER = Path("addin/office_js")
 

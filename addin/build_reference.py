@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from udfs.catalogue import FUNCTIONS, NAMESPACE, Arg, Function
+from udfs.catalogue import FUNCTIONS
+from udfs.function import NAMESPACE, Arg, Function
 
 PATH = Path("udfs/REFERENCE.md")
 

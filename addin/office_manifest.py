@@ -5,7 +5,7 @@ from __future__ import annotations
 from xml.sax.saxutils import escape, quoteattr
 
 from addin.icons import SIZES
-from udfs.catalogue import NAMESPACE
+from udfs.function import NAMESPACE
 
 ADDIN_ID = "e9c2b6a4-7d51-4c0f-9a38-5b1f0d6e82c7"  # Excel knows the add-in by it: never changes
 VERSION = "1.0.0.0"

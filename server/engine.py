@@ -24,8 +24,8 @@ from server.models.rules import RULES
 from server.settings import Settings
 from server.store import KeyMaker, Store, StoreStats
 from udfs import catalogue
-from udfs.catalogue import Function
-from udfs.errors import ModelFailed, NotReady, ShopsheetError
+from udfs.errors import BadInput, ModelFailed, NotReady, ShopsheetError
+from udfs.function import Function
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,10 @@ class ModelLike(Protocol):
 class EncoderLike(ModelLike, Protocol):
     """What it needs of an encoder (server/models/encoder.py)."""
 
-    def predict_proba(self, texts: Sequence[str]) -> Any: ...
+    @property
+    def embedding_size(self) -> int: ...
+
+    def read(self, texts: Sequence[str]) -> tuple[Any, Any]: ...
 
 
 class StillLoading(NotReady):
@@ -170,7 +173,7 @@ class Engine:
         options = dict(options or {})
         args = [[[item] for item in items], *(options.pop(a.name, None) for a in declared.args[1:])]
         if options:
-            raise catalogue.BadInput(
+            raise BadInput(
                 f"{declared.name} has no argument {', '.join(options)}: {declared.signature()}."
             )
         answer = self.calls([(function, args)], use_store=use_store)[0]
@@ -228,7 +231,7 @@ class Engine:
         keyed: dict[bytes, str] = {}
         for w in work:
             maker = KeyMaker(
-                capability.name, f"{identity}/{model.backend}", *capability.options(w.args)
+                capability.stored_as, f"{identity}/{model.backend}", *capability.options(w.args)
             )
             asked = [item for item in w.items if item is not None]
             keys = maker.keys(asked)
@@ -445,7 +448,7 @@ def model_name(name: str, model: ModelLike) -> str:
 
 
 def _check_encoder(encoder: EncoderLike) -> None:
-    rows = encoder.predict_proba([CHECK_TEXT])
+    rows, _ = encoder.read([CHECK_TEXT])
     if len(rows) != 1 or len(rows[0]) != len(encoder.labels):
         raise ModelFailed("The encoder did not give one probability per label for a short text.")
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from server.settings import Settings
-from udfs.catalogue import NAMESPACE, Function
 from udfs.client import SECONDS_PER_CELL
+from udfs.function import NAMESPACE, Function
 
 API_VERSION = "1"
 

@@ -21,6 +21,7 @@ from server.settings import Settings
 from udfs import catalogue
 from udfs.client import SECONDS_PER_CELL
 from udfs.errors import BadInput, short
+from udfs.function import NAMESPACE
 from udfs.kinds import to_wire
 
 SERVICE = "shopsheet"
@@ -74,7 +75,7 @@ def build_routes(settings: Settings, engine: Engine, guard: Guard, metrics: Metr
     @routes.get("/v1/functions")
     def functions() -> Response:
         declared = [function.to_json() for function in catalogue.FUNCTIONS.values()]
-        return _json({"namespace": catalogue.NAMESPACE, "functions": declared})
+        return _json({"namespace": NAMESPACE, "functions": declared})
 
     @routes.get("/v1/models")
     def models() -> Response:

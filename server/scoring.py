@@ -16,8 +16,8 @@ from typing import Any, Protocol
 from server.local import Caller
 from server.tables import MAX_FIELD_CHARS, Row, Table, open_table
 from server.tables_out import check_writable, free_names, write_table
-from udfs.catalogue import Function
 from udfs.errors import BadInput, CellError, NotReady, ShopsheetError
+from udfs.function import Function
 from udfs.kinds import from_wire, to_wire
 
 FORMAT_VERSION = 1

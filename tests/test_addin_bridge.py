@@ -36,8 +36,9 @@ from addin.libreoffice.bridge import (
 from addin.libreoffice.neighbours import parse_calls
 from tests.wire_server import WireServer, running
 from udfs import client
-from udfs.catalogue import FUNCTIONS, NAMESPACE
+from udfs.catalogue import FUNCTIONS
 from udfs.errors import CELL_ERRORS
+from udfs.function import NAMESPACE
 
 OOR = "{http://openoffice.org/2001/registry}"
 

@@ -20,7 +20,9 @@ from addin.build_office import enum_id
 from addin.chinese import CHINESE, chinese
 from addin.icons import SIZES, icon
 from addin.office_manifest import manifest
-from udfs.catalogue import FUNCTIONS, MAX_HELP_CHARS, NAMESPACE
+from udfs.catalogue import FUNCTIONS
+from udfs.function import NAMESPACE
+from udfs.function_check import MAX_HELP_CHARS
 
 FOLDER = build.ROOT / "addin" / "office_js"
 SCHEMAS = Path(__file__).parent / "schemas"

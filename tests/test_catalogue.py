@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from udfs import catalogue
-from udfs.catalogue import FUNCTIONS, SENTIMENT, Arg, Example, Function, Spill
+from udfs.catalogue import FUNCTIONS, SENTIMENT
 from udfs.errors import BadInput, CellError, OutOfRange
+from udfs.function import Arg, Example, Function, Spill
+from udfs.function_check import check, looks_like_a_cell
 from udfs.kinds import Choice, Number, Texts
 
 
@@ -183,7 +185,7 @@ def test_a_function_that_a_host_could_not_carry_is_refused(
     function: Function, problem: str
 ) -> None:
     with pytest.raises(ValueError, match="cannot be offered") as caught:
-        catalogue.check([function])
+        check([function])
     assert problem in str(caught.value)
 
 
@@ -195,16 +197,16 @@ def test_one_argument_name_means_one_kind_everywhere() -> None:
         example=Example(("a",), "b"),
     )
     with pytest.raises(ValueError, match="argument text is a Choice here and a Texts elsewhere"):
-        catalogue.check([SENTIMENT, other])
+        check([SENTIMENT, other])
     with pytest.raises(ValueError, match="declared twice"):
-        catalogue.check([SENTIMENT, SENTIMENT])
+        check([SENTIMENT, SENTIMENT])
 
 
 @pytest.mark.parametrize("name", ["A1", "xfd1", "R", "C", "R2", "C12", "R1C1", "RC"])
 def test_cell_addresses_are_recognised(name: str) -> None:
-    assert catalogue.looks_like_a_cell(name)
+    assert looks_like_a_cell(name)
 
 
 @pytest.mark.parametrize("name", ["LIFT_TEST", "SENTIMENT", "ABCD1", "A_1", "COPY"])
 def test_function_names_are_not_cell_addresses(name: str) -> None:
-    assert not catalogue.looks_like_a_cell(name)
+    assert not looks_like_a_cell(name)

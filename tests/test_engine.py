@@ -34,26 +34,30 @@ class Watched:
 
     def __init__(self, encoder: Encoder) -> None:
         self.encoder = encoder
-        self.read: list[str] = []
+        self.seen: list[str] = []
         self.gate = threading.Event()
         self.gate.set()
         self.break_on: Callable[[str], Any] = lambda text: None
         self.nan_on = ""
 
-    def predict_proba(self, asked: Sequence[str]) -> np.ndarray:
+    def read(self, asked: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         self.gate.wait(20)
         for text in asked:
             self.break_on(text)
         if list(asked) != ["good"]:  # not the health check
-            self.read += asked
-        rows = self.encoder.predict_proba(asked)
+            self.seen += asked
+        rows, vectors = self.encoder.read(asked)
         if self.nan_on:
             rows[[self.nan_on in text for text in asked]] = np.nan
-        return rows
+        return rows, vectors
 
     @property
     def labels(self) -> tuple[str, ...]:
         return self.encoder.labels
+
+    @property
+    def embedding_size(self) -> int:
+        return self.encoder.embedding_size
 
     @property
     def version(self) -> str:
@@ -159,7 +163,7 @@ def test_empty_and_bad_cells_touch_only_themselves(make: MakeEngine, watched: Wa
     in_three = engine.call("SENTIMENT", column, "all")
     assert in_three[1] == ["", "", ""]
     assert in_three[3] == [broken] * 3
-    assert sorted(watched.read) == ["5", "bad", "great"]
+    assert sorted(watched.seen) == ["5", "bad", "great"]
 
 
 def test_below_min_confidence_is_no_answer_and_says_why(make: MakeEngine) -> None:
@@ -220,7 +224,7 @@ def test_the_batch_does_not_change_the_answer(make: MakeEngine) -> None:
 def test_the_same_text_is_read_once(make: MakeEngine, watched: Watched) -> None:
     engine = make()
     engine.submit("SENTIMENT", ["great", "bad", "great", " great ", "great"])
-    assert sorted(watched.read) == ["bad", "great"]
+    assert sorted(watched.seen) == ["bad", "great"]
 
 
 def test_a_second_pass_asks_no_model_whatever_the_option(
@@ -229,11 +233,11 @@ def test_a_second_pass_asks_no_model_whatever_the_option(
     engine = make()
     some = texts(300)
     first = engine.submit("SENTIMENT", some)
-    read = len(watched.read)
+    read = len(watched.seen)
     assert read == 300
     assert engine.submit("SENTIMENT", some[::-1]) == first[::-1]
     engine.submit("SENTIMENT", some, {"output": "all", "min_confidence": 0.5})
-    assert len(watched.read) == read
+    assert len(watched.seen) == read
     cells = engine.stats().cells
     assert cells["SENTIMENT", "model"] == 300
     assert cells["SENTIMENT", "store"] == 600
@@ -244,9 +248,9 @@ def test_results_outlive_the_server(make: MakeEngine, watched: Watched) -> None:
     engine = make()
     first = engine.submit("SENTIMENT", some)
     engine.close()
-    watched.read.clear()
+    watched.seen.clear()
     assert make(store_memory_items=0).submit("SENTIMENT", some) == first
-    assert watched.read == []
+    assert watched.seen == []
 
 
 def test_another_model_version_computes_anew(
@@ -256,16 +260,16 @@ def test_another_model_version_computes_anew(
     engine.submit("SENTIMENT", ["great"])
     monkeypatch.setattr(Watched, "version", "another")
     engine.submit("SENTIMENT", ["great"])
-    assert watched.read == ["great", "great"]
+    assert watched.seen == ["great", "great"]
 
 
 def test_no_store_neither_reads_nor_writes(make: MakeEngine, watched: Watched) -> None:
     engine = make()
     engine.submit("SENTIMENT", ["great"])
     engine.submit("SENTIMENT", ["great", "bad"], use_store=False)
-    assert sorted(watched.read) == ["bad", "great", "great"]
+    assert sorted(watched.seen) == ["bad", "great", "great"]
     engine.submit("SENTIMENT", ["bad"])
-    assert sorted(watched.read) == ["bad", "bad", "great", "great"]
+    assert sorted(watched.seen) == ["bad", "bad", "great", "great"]
 
 
 def test_a_stored_value_of_the_wrong_size_is_computed_again(
@@ -276,7 +280,7 @@ def test_a_stored_value_of_the_wrong_size_is_computed_again(
     (key,) = engine.store._memory
     engine.store.put_many([(key, b"short")])
     assert engine.submit("SENTIMENT", ["great"]) == right
-    assert watched.read == ["great", "great"]
+    assert watched.seen == ["great", "great"]
 
 
 def test_calls_in_flight_share_their_items(make: MakeEngine, watched: Watched) -> None:
@@ -297,7 +301,7 @@ def test_calls_in_flight_share_their_items(make: MakeEngine, watched: Watched) -
     for caller in callers:
         caller.join()
     assert answers == [["positive", "negative"]] * 8
-    assert sorted(watched.read) == ["bad", "great"]
+    assert sorted(watched.seen) == ["bad", "great"]
 
 
 def test_a_text_that_breaks_the_model_spoils_its_cell_only(
@@ -327,7 +331,7 @@ def test_probabilities_that_are_no_numbers_are_an_error_and_not_kept(
     engine = make()
     answers = engine.submit("SENTIMENT", ["great", "strange"])
     assert answers[0] == "positive"
-    assert answers[1] == CellError("#N/A", "The model gave no usable probabilities for this text.")
+    assert answers[1] == CellError("#N/A", "The model gave no usable answer for this text.")
     watched.nan_on = ""
     assert engine.submit("SENTIMENT", ["strange"])[0] in watched.labels
 
@@ -357,7 +361,7 @@ def test_a_call_ends_at_its_deadline_and_keeps_what_is_done(
     assert time.monotonic() - started < 3
     watched.gate.set()
     wait_until(lambda: engine.stats().workers[0].waiting == 0)
-    assert len(watched.read) < 60, "items that nobody waits for are dropped"
+    assert len(watched.seen) < 60, "items that nobody waits for are dropped"
 
 
 def test_a_caller_that_left_frees_the_model(make: MakeEngine, watched: Watched) -> None:
@@ -369,7 +373,7 @@ def test_a_caller_that_left_frees_the_model(make: MakeEngine, watched: Watched) 
         engine.calls([("SENTIMENT", [[[t] for t in texts(100)]])], cancelled=lambda: True)
     watched.gate.set()
     wait_until(lambda: engine.stats().workers[0].waiting == 0)
-    assert len(watched.read) < 60
+    assert len(watched.seen) < 60
 
 
 def test_a_single_call_passes_a_long_column(make: MakeEngine, watched: Watched) -> None:
@@ -385,7 +389,7 @@ def test_a_single_call_passes_a_long_column(make: MakeEngine, watched: Watched) 
     watched.gate.set()
     caller.join()
     column.join()
-    position = watched.read.index("great phone")
+    position = watched.seen.index("great phone")
     assert position == 16, f"{position} texts of the column went first"
 
 

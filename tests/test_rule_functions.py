@@ -16,9 +16,10 @@ from server import cli
 from server.engine import Engine
 from tests.conftest import TOKEN, LiveServer
 from tests.test_addin_libreoffice import Calc, installed_office
-from udfs.catalogue import CLEAN, SEGMENT, Function
+from udfs.catalogue import CLEAN, SEGMENT
 from udfs.client import Client
 from udfs.errors import BadInput, CellError, OutOfRange
+from udfs.function import Function
 from udfs.refresh import refresh
 
 __all__ = ["installed_office"]  # a fixture

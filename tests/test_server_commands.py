@@ -163,7 +163,7 @@ def test_call_prints_grids_and_whole_results(
 
 def test_call_says_what_is_wrong(tiny: None, capsys: pytest.CaptureFixture[str]) -> None:
     for arguments, expected in (
-        (["SENTIMNT", "great"], "error: There is no function 'SENTIMNT'. Did you mean SENTIMENT?"),
+        (["SENTIMNT", "great"], "error: There is no function 'SENTIMNT'. Did you mean SENTIMENT"),
         (["SENTIMENT", "great", "colour"], "error: output is 'colour'; expected"),
         (["SENTIMENT"], "error: text is missing"),
         (["SENTIMENT", "great", "label", "1"], "is below min_confidence 1"),

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, Self
 
 from udfs import catalogue
-from udfs.catalogue import ANY, Function
 from udfs.errors import (
     BadInput,
     CellError,
@@ -25,6 +24,7 @@ from udfs.errors import (
     error_from_code,
     short,
 )
+from udfs.function import ANY, Function
 from udfs.kinds import from_wire, is_range, to_wire
 from udfs.transport import Reply, Transport, is_loopback, split_url
 

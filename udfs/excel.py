@@ -33,9 +33,10 @@ from typing import Any
 import xlwings as xw
 from xlwings.conversion import Converter, RawValueAccessor
 
-from udfs.catalogue import FUNCTIONS, REQUIRED, Function
+from udfs.catalogue import FUNCTIONS
 from udfs.client import Client
 from udfs.errors import CellError, ModelFailed, ShopsheetError
+from udfs.function import REQUIRED, Function
 from udfs.kinds import Cell, Grid, is_range
 
 logger = logging.getLogger("shopsheet.excel")

@@ -61,8 +61,9 @@ class Capability(ABC):
     the requests.
     """
 
-    name: str  # as the catalogue says it; part of the store key
+    name: str  # as the catalogue says it
     model: str  # name of the worker that owns the model
+    stored_as: str  # what `run` makes; part of the store key, so capabilities may share it
 
     @abstractmethod
     def prepare(self, args: Mapping[str, Any]) -> list[str | None]:

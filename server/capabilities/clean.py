@@ -16,6 +16,7 @@ class Clean(Capability):
     """The cleaned text and its words; both are stored, so each output is served by one run."""
 
     name = "clean"
+    stored_as = "clean"
     model = "text"
 
     def prepare(self, args: Mapping[str, Any]) -> list[str | None]:

@@ -16,6 +16,7 @@ class Segment(Capability):
     """Scores or expected value per customer. The whole call is one item, and stored as one."""
 
     name = "segment"
+    stored_as = "segment"
     model = "customers"
 
     def prepare(self, args: Mapping[str, Any]) -> list[str | None]:

@@ -8,52 +8,28 @@ from typing import Any
 
 import numpy as np
 
-from server.capabilities.base import Capability, Outcome
-from udfs.errors import CellError, ModelFailed, ShopsheetError
+from server.capabilities.base import Outcome
+from server.capabilities.reading import ReadingCapability, read_texts, texts_of
+from udfs.errors import CellError, ShopsheetError
 from udfs.kinds import number_text
 
-STORED = np.dtype("<f4")  # the same bytes on every machine
 DECIMALS = 4  # finer than the 0.0005 within which two ways of computing may differ
 
 
-class Sentiment(Capability):
-    """Label, score and confidence of texts.
-
-    Stored per text are the raw probabilities, so every output and every min_confidence is served
-    by one run of the model.
-    """
+class Sentiment(ReadingCapability):
+    """Label, score and confidence of texts, from the stored probabilities."""
 
     name = "sentiment"
-    model = "encoder"
 
     def prepare(self, args: Mapping[str, Any]) -> list[str | None]:
-        cells = chain.from_iterable(args["text"])
-        return [cell.strip() if isinstance(cell, str) else None for cell in cells]
-
-    def run(self, model: Any, items: Sequence[str]) -> list[bytes | ShopsheetError]:
-        rows = np.asarray(model.predict_proba(list(items)), dtype=STORED)
-        if rows.ndim != 2 or rows.shape[1] != len(model.labels):
-            raise ModelFailed(
-                f"The encoder gave an array of shape {rows.shape}; expected "
-                f"(texts, {len(model.labels)})."
-            )
-        sound = np.isfinite(rows).all(axis=1) & (np.abs(rows.sum(axis=1) - 1) < 0.01)
-        return [
-            row.tobytes()
-            if good
-            else ModelFailed("The model gave no usable probabilities for this text.")
-            for row, good in zip(rows, sound, strict=True)
-        ]
-
-    def is_intact(self, model: Any, stored: bytes) -> bool:
-        return len(stored) == len(model.labels) * STORED.itemsize
+        return texts_of(args["text"])
 
     def answer(
         self, model: Any, args: Mapping[str, Any], outcomes: Sequence[Outcome]
     ) -> list[list[Any]]:
         grid, output = args["text"], args["output"]
         cells = list(chain.from_iterable(grid))
-        judged = _judge(model.labels, outcomes)
+        judged = _judge(model.labels, read_texts(model, outcomes)[0].probabilities)
         width = len(grid[0])
         answers: list[Any] = []
         for cell, outcome in zip(cells, outcomes, strict=True):
@@ -73,12 +49,8 @@ class Sentiment(Capability):
         return [answers[start : start + width] for start in range(0, len(answers), width)]
 
 
-def _judge(
-    labels: Sequence[str], outcomes: Sequence[Outcome]
-) -> Iterator[tuple[str, float, float]]:
-    """Label, score and confidence of each outcome that has probabilities."""
-    stored = b"".join(outcome for outcome in outcomes if isinstance(outcome, bytes))
-    rows = np.frombuffer(stored, dtype=STORED).reshape(-1, len(labels)).astype(np.float64)
+def _judge(labels: Sequence[str], rows: np.ndarray) -> Iterator[tuple[str, float, float]]:
+    """Label, score and confidence of each row of probabilities."""
     label_ids = rows.argmax(axis=1) if len(rows) else np.zeros(0, dtype=int)
     scores = rows[:, labels.index("positive")] - rows[:, labels.index("negative")]
     confidence = rows[np.arange(len(rows)), label_ids]

@@ -181,7 +181,7 @@ def check_model(settings: Settings) -> Finding:
     try:
         encoder = load_shipped_encoder(settings)
         try:
-            encoder.predict_proba([CHECK_TEXT])
+            encoder.read([CHECK_TEXT])
             name = f"{model_name('encoder', encoder)} on {encoder.backend}"
         finally:
             encoder.close()

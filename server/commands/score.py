@@ -12,7 +12,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from udfs.catalogue import FUNCTIONS, Function
+from udfs.catalogue import FUNCTIONS
+from udfs.function import Function
 
 HELP = "Score a column of a csv, tsv, xlsx or parquet file into a new file"
 

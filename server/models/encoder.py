@@ -53,6 +53,7 @@ class Encoder:
         self.labels: tuple[str, ...] = tuple(config["labels"])
         self.temperature = float(config.get("temperature", 1.0))
         self.hidden_size = int(config["hidden_size"])
+        self.embedding_size = int(config.get("embedding_size", self.hidden_size))
         # Other arithmetic gives slightly other answers: those must not share a result store.
         self.version = f"{version}-{backend.precision}"
         self.card = dict(card)
@@ -132,8 +133,13 @@ class Encoder:
         return softmax(self.predict_logits(texts) / self.temperature)
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
-        """Meaning of each text: mean of its token vectors. Shape: (texts, hidden), float32."""
-        return self._run(texts)[1]
+        """Meaning of each text, of length 1. Shape: (texts, embedding_size), float32."""
+        return unit(self._run(texts)[1])
+
+    def read(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """`predict_proba` and `embed` of the texts, from one pass."""
+        logits, vectors = self._run(texts)
+        return softmax(logits / self.temperature), unit(vectors)
 
     def close(self) -> None:
         """Frees the model's memory; the encoder cannot be used afterwards."""
@@ -151,6 +157,13 @@ class Encoder:
                     logits[start + batch.rows] = some_logits
                     pooled[start + batch.rows] = some_pooled
         return logits, pooled
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """The vectors at length 1; same shape."""
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    scaled: np.ndarray = vectors / np.maximum(lengths, 1e-12)
+    return scaled
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

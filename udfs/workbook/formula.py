@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
 
-from udfs.catalogue import NAMESPACE
+from udfs.function import NAMESPACE
 from udfs.workbook.cells import MAX_COL, MAX_ROW, col_number
 
 _WORD = r"[^\W\d][\w.?]*|[\\_][\w.?\\]*"
