@@ -58,7 +58,10 @@ class EncoderLike(ModelLike, Protocol):
     @property
     def embedding_size(self) -> int: ...
 
-    def read(self, texts: Sequence[str]) -> tuple[Any, Any]: ...
+    @property
+    def aspect_categories(self) -> tuple[str, ...]: ...
+
+    def read(self, texts: Sequence[str]) -> Any: ...
 
 
 class StillLoading(NotReady):
@@ -228,30 +231,42 @@ class Engine:
     ) -> None:
         worker, model = self._ready_worker(capability.model, deadline)
         identity = model_name(capability.model, model)
-        keyed: dict[bytes, str] = {}
-        for w in work:
-            maker = KeyMaker(
-                capability.stored_as, f"{identity}/{model.backend}", *capability.options(w.args)
-            )
-            asked = [item for item in w.items if item is not None]
-            keys = maker.keys(asked)
-            keyed.update(zip(keys, asked, strict=True))
-            left = iter(keys)
-            w.keys = [None if item is None else next(left) for item in w.items]
-        outcomes = self._stored(capability, model, keyed) if use_store else {}
-        missing = [key for key in keyed if key not in outcomes]
-        if missing:
-            # Texts of about the same length make cheap batches, so they are queued together.
-            missing.sort(key=lambda key: cost_of(keyed[key]))
-            outcomes |= self._computed(
-                worker,
-                capability,
-                {key: keyed[key] for key in missing},
-                use_store,
-                deadline,
-                cancelled,
-            )
-        computed = set(missing)
+        outcomes: dict[bytes, Outcome] = {}
+        computed: set[bytes] = set()
+
+        def read(items_of: Mapping[int, Sequence[str | None]]) -> None:
+            """Adds to the keys of each work (by its place), and to the outcomes."""
+            keyed: dict[bytes, str] = {}
+            for place, items in items_of.items():
+                w = work[place]
+                maker = KeyMaker(
+                    capability.stored_as, f"{identity}/{model.backend}", *capability.options(w.args)
+                )
+                asked = [item for item in items if item is not None]
+                keys = maker.keys(asked)
+                keyed.update(zip(keys, asked, strict=True))
+                left = iter(keys)
+                w.keys += [None if item is None else next(left) for item in items]
+            wanted = {key: item for key, item in keyed.items() if key not in outcomes}
+            if use_store:
+                outcomes.update(self._stored(capability, model, wanted))
+            missing = [key for key in wanted if key not in outcomes]
+            if missing:
+                # Texts of about the same length make cheap batches, so they are queued together.
+                missing.sort(key=lambda key: cost_of(wanted[key]))
+                fresh = {key: wanted[key] for key in missing}
+                outcomes.update(
+                    self._computed(worker, capability, fresh, use_store, deadline, cancelled)
+                )
+                computed.update(missing)
+
+        read({place: w.items for place, w in enumerate(work)})
+        further = {
+            place: capability.further(model, w.args, [_outcome_of(outcomes, key) for key in w.keys])
+            for place, w in enumerate(work)
+        }
+        if any(further.values()):
+            read(further)
         for w in work:
             self._answer(w, model, identity, outcomes, computed)
 
@@ -319,7 +334,7 @@ class Engine:
         outcomes: Mapping[bytes, Outcome],
         computed: set[bytes],
     ) -> None:
-        mine = [None if key is None else outcomes[key] for key in w.keys]
+        mine = [_outcome_of(outcomes, key) for key in w.keys]
         asked = sum(key is not None for key in w.keys)
         fresh = sum(key in computed for key in w.keys) if computed else 0
         self._count(w.function.name, model=fresh, store=asked - fresh, none=len(w.keys) - asked)
@@ -448,7 +463,7 @@ def model_name(name: str, model: ModelLike) -> str:
 
 
 def _check_encoder(encoder: EncoderLike) -> None:
-    rows, _ = encoder.read([CHECK_TEXT])
+    rows = encoder.read([CHECK_TEXT]).probabilities
     if len(rows) != 1 or len(rows[0]) != len(encoder.labels):
         raise ModelFailed("The encoder did not give one probability per label for a short text.")
 
@@ -456,6 +471,10 @@ def _check_encoder(encoder: EncoderLike) -> None:
 def _down(error: WorkerDown) -> NotReady:
     reason = f"{str(error)[:1].upper()}{str(error)[1:]}".rstrip(".")
     return NotReady(f"{reason}. Run `shopsheet doctor` for a check.", RETRY_BUSY_S)
+
+
+def _outcome_of(outcomes: Mapping[bytes, Outcome], key: bytes | None) -> Outcome:
+    return None if key is None else outcomes[key]
 
 
 def _outcome(outcome: object) -> Outcome:

@@ -131,7 +131,8 @@ def test_calibration_is_repeatable_and_renews_the_version(tmp_path: Path) -> Non
     assert first.version != plain.version
     assert calibrate_artefact(folder, texts).version == first.version
     layers = plain.config["num_hidden_layers"]
-    assert len(tables) == layers * 4 * 2
+    assert len(tables) == layers * 3 * 2
+    assert not any(name.startswith("encoder.layer.0.output.dense") for name in tables)
     assert tables["encoder.layer.0.attention.self.scale"].shape == (64,)
 
 

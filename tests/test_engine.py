@@ -13,7 +13,7 @@ import pytest
 
 from server import batching
 from server.engine import CallAbandoned, Engine
-from server.models.encoder import Encoder
+from server.models.encoder import Encoder, Reading
 from server.settings import Settings
 from udfs.errors import BadInput, CellError, NotReady, OutOfRange, Undecided
 
@@ -40,20 +40,24 @@ class Watched:
         self.break_on: Callable[[str], Any] = lambda text: None
         self.nan_on = ""
 
-    def read(self, asked: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    def read(self, asked: Sequence[str]) -> Reading:
         self.gate.wait(20)
         for text in asked:
             self.break_on(text)
         if list(asked) != ["good"]:  # not the health check
             self.seen += asked
-        rows, vectors = self.encoder.read(asked)
+        reading = self.encoder.read(asked)
         if self.nan_on:
-            rows[[self.nan_on in text for text in asked]] = np.nan
-        return rows, vectors
+            reading.probabilities[[self.nan_on in text for text in asked]] = np.nan
+        return reading
 
     @property
     def labels(self) -> tuple[str, ...]:
         return self.encoder.labels
+
+    @property
+    def aspect_categories(self) -> tuple[str, ...]:
+        return self.encoder.aspect_categories
 
     @property
     def embedding_size(self) -> int:

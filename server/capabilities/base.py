@@ -73,6 +73,12 @@ class Capability(ABC):
         """What else the model's output depends on; part of the store key."""
         return ()
 
+    def further(
+        self, model: Any, args: Mapping[str, Any], outcomes: Sequence[Outcome]
+    ) -> Sequence[str]:
+        """What else must be read, known only from the outcomes of `prepare`; often nothing."""
+        return ()
+
     @abstractmethod
     def run(self, model: Any, items: Sequence[str]) -> list[bytes | ShopsheetError]:
         """Per item the model's output as it is stored, or the error of that item alone."""
@@ -85,4 +91,4 @@ class Capability(ABC):
     def answer(
         self, model: Any, args: Mapping[str, Any], outcomes: Sequence[Outcome]
     ) -> list[list[Any]]:
-        """The grid of the answer; `outcomes` stand in the order of `prepare`."""
+        """The grid of the answer; `outcomes` stand in the order of `prepare`, then `further`."""

@@ -27,8 +27,11 @@ class FloatLinear:
 def build_graph(
     config: Mapping[str, Any], tensors: Mapping[str, np.ndarray], linear: Any = None
 ) -> ov.Model:
-    """A graph (token_ids (B,T) i32, lengths (B,) i32) -> (logits (B,L), pooled (B,H)) f32.
+    """A graph (token_ids (B,T) i32, lengths (B,) i32) -> (logits (B,L), embedding (B,E)) f32,
+    and of a model that reads aspects what its decoder wants of each token: (B,T,K).
 
+    The embedding is what `embedder` makes of the mean token vectors of the last and of a middle
+    layer; in a model without one it is the mean of the last layer.
     `linear` makes the matrix products (site name, weight, bias): floating point when left out.
     """
     linear = linear or FloatLinear()
@@ -42,21 +45,33 @@ def build_graph(
         ops.multiply(ops.subtract(mask, np.float32(1)), np.float32(1e4)),
         np.array([1, 2], dtype=np.int32),
     )
-    x = _embeddings(config, tensors, token_ids, tokens)
+    weights = ops.unsqueeze(mask, np.int32(2))  # (B,T,1)
+    count = ops.convert(ops.unsqueeze(lengths, np.int32(1)), "f32")
+
+    def mean(values: Node) -> Node:  # (B,T,H) -> (B,H)
+        return ops.divide(ops.reduce_sum(ops.multiply(values, weights), np.int32(1)), count)
+
+    x = middle = _embeddings(config, tensors, token_ids, tokens)
     for number in range(config["num_hidden_layers"]):
         x = _layer(config, tensors, f"encoder.layer.{number}", x, attention_bias, linear)
-
-    weights = ops.unsqueeze(mask, np.int32(2))  # (B,T,1)
-    total = ops.reduce_sum(ops.multiply(x, weights), np.int32(1))
-    count = ops.convert(ops.unsqueeze(lengths, np.int32(1)), "f32")
-    pooled = ops.divide(total, count)
-    logits = FloatLinear()(
-        pooled, "classifier", tensors["classifier.weight"], tensors["classifier.bias"]
-    )
-    model = ov.Model([logits, pooled], [token_ids, lengths], "encoder")
-    for output, name in zip(model.outputs, ("logits", "pooled"), strict=True):
+        if number + 1 == config.get("embedding_layer"):
+            middle = x
+    pooled = mean(x)
+    logits = _head(pooled, "classifier", tensors)
+    embedding = pooled
+    if config.get("embedding_layer"):
+        embedding = _head(ops.concat([pooled, mean(middle)], 1), "embedder", tensors)
+    outputs = {"logits": logits, "embedding": embedding}
+    if config.get("aspects"):
+        outputs["aspects"] = _head(x, "aspects.tokens", tensors)
+    model = ov.Model(list(outputs.values()), [token_ids, lengths], "encoder")
+    for output, name in zip(model.outputs, outputs, strict=True):
         output.get_tensor().set_names({name})
     return model
+
+
+def _head(x: Node, name: str, tensors: Mapping[str, np.ndarray]) -> Node:
+    return FloatLinear()(x, name, tensors[f"{name}.weight"], tensors[f"{name}.bias"])
 
 
 def _mask(lengths: Node, tokens: Node) -> Node:

@@ -33,6 +33,11 @@ def check_settings(config: Mapping[str, Any]) -> None:
             f"The model has hidden_act {config.get('hidden_act')!r} and pooling "
             f"{config.get('pooling')!r}; this Shopsheet computes gelu and mean."
         )
+    if not 0 <= (config.get("embedding_layer") or 0) <= config["num_hidden_layers"]:
+        raise ModelFailed(
+            f"embedding_layer is {config['embedding_layer']}, but the model has "
+            f"{config['num_hidden_layers']} layers. Correct config.json."
+        )
     if config["max_tokens"] > config["max_position_embeddings"]:
         raise ModelFailed(
             f"max_tokens is {config['max_tokens']}, but the model knows only "
@@ -65,6 +70,10 @@ def tensor_shapes(config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
         **_norm("embeddings.LayerNorm", hidden),
         **_dense("classifier", len(config["labels"]), hidden),
     }
+    if config.get("embedding_layer"):
+        shapes |= _dense("embedder", config.get("embedding_size", hidden), 2 * hidden)
+    if config.get("aspects"):
+        shapes |= _dense("aspects.tokens", token_outputs(config["aspects"]), hidden)
     for number in range(config["num_hidden_layers"]):
         layer = f"encoder.layer.{number}"
         for part in ("query", "key", "value"):
@@ -75,6 +84,11 @@ def tensor_shapes(config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
         shapes |= _dense(f"{layer}.output.dense", hidden, inner)
         shapes |= _norm(f"{layer}.output.LayerNorm", hidden)
     return shapes
+
+
+def token_outputs(aspects: Mapping[str, Any]) -> int:
+    """Numbers that the aspect decoder wants of each token: six tags a style, two role vectors."""
+    return 6 * len(aspects["styles"]) + 2 * int(aspects["role_size"])
 
 
 def _dense(name: str, outputs: int, inputs: int) -> dict[str, tuple[int, ...]]:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
 from server.artefacts import Artefact, is_artefact, load_artefact
+from server.models.aspects import AspectDecoder, FoundAspect
 from server.models.bert_shapes import check_settings, check_tensors
 from server.models.normalise import normalise
+from server.models.original_spans import original_offsets, original_span
 from server.models.tokens import Batch, TextReader, batches
 from udfs.errors import BadInput, ModelFailed
 
@@ -20,6 +24,8 @@ BACKENDS = ("auto", "openvino", "torch")
 PRECISIONS = ("f32", "bf16", "int8")
 # Texts that are tokenised together: bounds the memory that a column of 100,000 rows takes.
 CHUNK_TEXTS = 4096
+_NOTHING = np.zeros((0, 0), dtype=np.float32)
+_HAN = re.compile("[\u4e00-\u9fff]")
 
 
 class Backend(Protocol):
@@ -28,9 +34,24 @@ class Backend(Protocol):
     name: str
     precision: str
 
-    def run(self, batches: Sequence[Batch]) -> list[tuple[np.ndarray, np.ndarray]]: ...
+    def run(
+        self, batches: Sequence[Batch]
+    ) -> Sequence[tuple[np.ndarray, np.ndarray, np.ndarray | None]]: ...
 
     def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was read in some texts, in one pass.
+
+    probabilities (texts, labels), rows sum to 1; vectors (texts, embedding_size) of length 1;
+    aspects of each text, their spans in characters of the text as it was given.
+    """
+
+    probabilities: np.ndarray
+    vectors: np.ndarray
+    aspects: list[list[FoundAspect]]
 
 
 class Encoder:
@@ -49,6 +70,7 @@ class Encoder:
         backend: Backend,
         version: str,
         card: Mapping[str, Any],
+        decoder: AspectDecoder | None = None,
     ) -> None:
         self.labels: tuple[str, ...] = tuple(config["labels"])
         self.temperature = float(config.get("temperature", 1.0))
@@ -59,6 +81,8 @@ class Encoder:
         self.card = dict(card)
         self._reader = reader
         self._backend = backend
+        self._decoder = decoder
+        self._styles: Mapping[str, str] = (config.get("aspects") or {}).get("read_as", {})
         self._lock = threading.Lock()
 
     @classmethod
@@ -93,7 +117,8 @@ class Encoder:
                 f"{artefact.config['vocab_size']}. They are from different models."
             )
         runner = _backend(backend, artefact, threads, precision)
-        return cls(artefact.config, reader, runner, artefact.version, artefact.card)
+        decoder = _decoder(artefact)
+        return cls(artefact.config, reader, runner, artefact.version, artefact.card, decoder)
 
     @classmethod
     def _load_huggingface(cls, folder: Path, threads: int | None) -> Encoder:
@@ -111,6 +136,11 @@ class Encoder:
         return cls(config, reader, runner, huggingface_version(folder), card)
 
     @property
+    def aspect_categories(self) -> tuple[str, ...]:
+        """What an aspect can belong to; empty for a model that reads no aspects."""
+        return self._decoder.shop_categories if self._decoder else ()
+
+    @property
     def backend(self) -> str:
         """Name of what computes: "openvino" or "torch"."""
         return self._backend.name
@@ -122,7 +152,7 @@ class Encoder:
 
     def predict_logits(self, texts: Sequence[str]) -> np.ndarray:
         """Raw scores, per text and label. Shape: (texts, labels), float32."""
-        return self._run(texts)[0]
+        return self._run(texts, want_aspects=False)[0]
 
     def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
         """Probability of each label, per text.
@@ -134,29 +164,75 @@ class Encoder:
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Meaning of each text, of length 1. Shape: (texts, embedding_size), float32."""
-        return unit(self._run(texts)[1])
+        return unit(self._run(texts, want_aspects=False)[1])
 
-    def read(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """`predict_proba` and `embed` of the texts, from one pass."""
-        logits, vectors = self._run(texts)
-        return softmax(logits / self.temperature), unit(vectors)
+    def read(self, texts: Sequence[str]) -> Reading:
+        """Probabilities, vectors and aspects of the texts, from one pass."""
+        logits, vectors, aspects = self._run(texts, want_aspects=True)
+        return Reading(softmax(logits / self.temperature), unit(vectors), aspects)
 
     def close(self) -> None:
         """Frees the model's memory; the encoder cannot be used afterwards."""
         with self._lock:
             self._backend.close()
 
-    def _run(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    def _run(
+        self, texts: Sequence[str], *, want_aspects: bool
+    ) -> tuple[np.ndarray, np.ndarray, list[list[FoundAspect]]]:
         logits = np.empty((len(texts), len(self.labels)), dtype=np.float32)
-        pooled = np.empty((len(texts), self.hidden_size), dtype=np.float32)
+        vectors = np.empty((len(texts), self.embedding_size), dtype=np.float32)
+        aspects: list[list[FoundAspect]] = []
+        want_aspects = want_aspects and self._decoder is not None
         with self._lock:
             for start in range(0, len(texts), CHUNK_TEXTS):
-                planned = read_batches(self._reader, texts[start : start + CHUNK_TEXTS])
+                chunk = check_texts(texts[start : start + CHUNK_TEXTS])
+                places: list[np.ndarray] = []
+                normal = [normalise(text) for text in chunk]
+                if want_aspects:
+                    ids, places = self._reader.read_places(normal)
+                else:
+                    ids = self._reader.read(normal)
+                planned = list(batches(ids))
                 answers = self._backend.run(planned)
-                for batch, (some_logits, some_pooled) in zip(planned, answers, strict=True):
+                outputs: list[np.ndarray] = [_NOTHING] * len(chunk)
+                for batch, (some_logits, some_vectors, tokens) in zip(
+                    planned, answers, strict=True
+                ):
                     logits[start + batch.rows] = some_logits
-                    pooled[start + batch.rows] = some_pooled
-        return logits, pooled
+                    vectors[start + batch.rows] = some_vectors
+                    if want_aspects and tokens is not None:
+                        for row, length, one in zip(
+                            batch.rows.tolist(), batch.lengths.tolist(), tokens, strict=True
+                        ):
+                            outputs[row] = one[:length]
+                if want_aspects:
+                    aspects += self._decode(chunk, normal, outputs, places)
+        return logits, vectors, aspects or [[] for _ in texts]
+
+    def _decode(
+        self,
+        texts: Sequence[str],
+        normal: Sequence[str],
+        outputs: Sequence[np.ndarray],
+        places: Sequence[np.ndarray],
+    ) -> list[list[FoundAspect]]:
+        assert self._decoder is not None
+        styles = [self._styles["zh" if _HAN.search(text) else "en"] for text in normal]
+        found = self._decoder.decode(outputs, places, styles)
+        return [
+            aspects if text == clean or not aspects else in_original(aspects, text)
+            for aspects, text, clean in zip(found, texts, normal, strict=True)
+        ]
+
+
+def in_original(aspects: Sequence[FoundAspect], text: str) -> list[FoundAspect]:
+    """The aspects found in `normalise(text)`, their spans in `text` itself."""
+    _, offsets = original_offsets(text)
+
+    def move(span: tuple[int, int] | None) -> tuple[int, int] | None:
+        return span and original_span(span, offsets)
+
+    return [replace(one, aspect=move(one.aspect), opinion=move(one.opinion)) for one in aspects]
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
@@ -183,15 +259,33 @@ def reader_of(config: Mapping[str, Any], tokenizer_json: str) -> TextReader:
     )
 
 
+def check_texts(texts: Sequence[str]) -> Sequence[str]:
+    """The texts. Raises: BadInput if one of them is no text."""
+    for text in texts:
+        if not isinstance(text, str):
+            raise BadInput(f"Found {type(text).__name__} where the encoder expected a text.")
+    return texts
+
+
 def read_batches(reader: TextReader, texts: Sequence[str]) -> list[Batch]:
     """The batches of these texts, normalised as in training.
 
     Raises: BadInput if one of them is no text.
     """
-    for text in texts:
-        if not isinstance(text, str):
-            raise BadInput(f"Found {type(text).__name__} where the encoder expected a text.")
-    return list(batches(reader.read([normalise(text) for text in texts])))
+    return list(batches(reader.read([normalise(text) for text in check_texts(texts)])))
+
+
+def _decoder(artefact: Artefact) -> AspectDecoder | None:
+    config = artefact.config.get("aspects")
+    if not config:
+        return None
+    prefix = "aspects."
+    tensors = {
+        name.removeprefix(prefix): array
+        for name, array in artefact.tensors().items()
+        if name.startswith(prefix)
+    }
+    return AspectDecoder(tensors, config)
 
 
 def _backend(

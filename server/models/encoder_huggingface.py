@@ -59,9 +59,9 @@ class HuggingFaceBackend:
         self.max_tokens = _max_tokens(model.config, tokenizer)
         self.hidden_size = int(model.config.hidden_size)
 
-    def run(self, batches: Sequence[Batch]) -> list[tuple[np.ndarray, np.ndarray]]:
+    def run(self, batches: Sequence[Batch]) -> list[tuple[np.ndarray, np.ndarray, None]]:
         """Log probabilities (B, polarities) and mean vectors (B, H) of each batch, in order."""
-        return [self._run_one(batch) for batch in batches]
+        return [(*self._run_one(batch), None) for batch in batches]
 
     def _run_one(self, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
         torch = self._torch

@@ -31,7 +31,8 @@ from udfs.errors import ModelFailed
 
 MOST_STREAMS = 4
 
-Answer = tuple[np.ndarray, np.ndarray]
+# Logits (B, L), embeddings (B, E), and token outputs (B, T, K) or None.
+Answer = tuple[np.ndarray, np.ndarray, np.ndarray | None]
 
 
 class OpenVinoBackend:
@@ -64,11 +65,12 @@ class OpenVinoBackend:
             options |= {"INFERENCE_NUM_THREADS": threads}
         linear = Int8Linear(tables) if self.precision == "int8" else None
         model = build_graph(config, tensors, linear)
+        self._outputs = [output.any_name for output in model.outputs]
         compiled = ov.Core().compile_model(model, "CPU", options)
         self._requests = [compiled.create_infer_request() for _ in range(streams)]
 
     def run(self, batches: Sequence[Batch]) -> list[Answer]:
-        """Logits (B, L) and pooled vectors (B, H) of each batch, float32, in order."""
+        """Logits, embeddings and token outputs of each batch, float32, in order."""
         # No callbacks (nor AsyncInferQueue): a runtime thread that still wants Python's lock while
         # the model is freed under that lock waits for ever.
         answers: list[Answer] = []
@@ -76,16 +78,21 @@ class OpenVinoBackend:
         try:
             for number, batch in enumerate(batches):
                 if len(working) == len(self._requests):
-                    answers.append(_finished(working.popleft()))
+                    answers.append(self._finished(working.popleft()))
                 request = self._requests[number % len(self._requests)]
                 request.start_async({"token_ids": batch.token_ids, "lengths": batch.lengths})
                 working.append(request)
             while working:
-                answers.append(_finished(working.popleft()))
+                answers.append(self._finished(working.popleft()))
         finally:
             for request in working:  # After an error: a request that works cannot be started again.
                 request.cancel()
         return answers
+
+    def _finished(self, request: Any) -> Answer:
+        request.wait()
+        logits, embedding, *tokens = (request.get_tensor(n).data.copy() for n in self._outputs)
+        return logits, embedding, tokens[0] if tokens else None
 
     def close(self) -> None:
         """Frees the runtime's memory."""
@@ -141,8 +148,3 @@ def _usable_cores() -> int:
 def _options(precision: str) -> dict[str, Any]:
     # Pinning would bind the caller's own thread to one core, also after the call.
     return {"INFERENCE_PRECISION_HINT": precision, "ENABLE_CPU_PINNING": False}
-
-
-def _finished(request: Any) -> Answer:
-    request.wait()
-    return (request.get_tensor("logits").data.copy(), request.get_tensor("pooled").data.copy())

@@ -11,7 +11,7 @@ from server.models.tokens import Batch
 
 
 class TorchBackend:
-    """transformers' BertModel in float32, mean pooled, with the artefact's classifier."""
+    """transformers' BertModel in float32, mean pooled, with the artefact's heads."""
 
     name = "torch"
     precision = "torch"
@@ -35,34 +35,55 @@ class TorchBackend:
         state = {
             name: torch.from_numpy(array.astype(np.float32))
             for name, array in tensors.items()
-            if not name.startswith("classifier.")
+            if not name.startswith(HEADS)
         }
         self._model.load_state_dict(state)
         self._model.to(self._device).eval()
-        self._weight = torch.from_numpy(tensors["classifier.weight"].astype(np.float32))
-        self._bias = torch.from_numpy(tensors["classifier.bias"].astype(np.float32))
-        self._weight, self._bias = self._weight.to(self._device), self._bias.to(self._device)
+        self._heads = {
+            name: torch.from_numpy(array.astype(np.float32)).to(self._device)
+            for name, array in tensors.items()
+            if name.startswith(HEADS)
+        }
+        self._middle = config.get("embedding_layer")
+        self._reads_aspects = bool(config.get("aspects"))
 
-    def run(self, batches: Sequence[Batch]) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Logits (B, L) and pooled vectors (B, H) of each batch, float32, in order."""
+    def run(
+        self, batches: Sequence[Batch]
+    ) -> list[tuple[np.ndarray, np.ndarray, np.ndarray | None]]:
+        """Logits (B, L), embeddings (B, E) and token outputs (B, T, K) or None of each batch."""
         return [self._run_one(batch) for batch in batches]
 
-    def _run_one(self, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
+    def _run_one(self, batch: Batch) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         torch = self._torch
         with torch.inference_mode():
             ids = torch.from_numpy(batch.token_ids).to(self._device, torch.long)
             lengths = torch.from_numpy(batch.lengths).to(self._device)
             mask = torch.arange(ids.shape[1], device=self._device)[None] < lengths[:, None]
-            states = self._model(input_ids=ids, attention_mask=mask.long()).last_hidden_state
-            pooled = (states * mask[..., None]).sum(1) / lengths[:, None]
-            logits = pooled @ self._weight.T + self._bias
-        return logits.cpu().numpy(), pooled.cpu().numpy()
+            states = self._model(
+                input_ids=ids, attention_mask=mask.long(), output_hidden_states=True
+            ).hidden_states
+            pooled, *middle = (
+                (layer * mask[..., None]).sum(1) / lengths[:, None]
+                for layer in (states[-1], *([states[self._middle]] if self._middle else ()))
+            )
+            logits = self._head("classifier", pooled)
+            embedding = pooled
+            if middle:
+                embedding = self._head("embedder", torch.cat([pooled, *middle], dim=-1))
+            tokens = None
+            if self._reads_aspects:
+                tokens = self._head("aspects.tokens", states[-1]).cpu().numpy()
+        return logits.cpu().numpy(), embedding.cpu().numpy(), tokens
+
+    def _head(self, name: str, vectors: Any) -> Any:
+        return vectors @ self._heads[f"{name}.weight"].T + self._heads[f"{name}.bias"]
 
     def close(self) -> None:
         """Frees the weights."""
         del self._model
 
 
+HEADS = ("classifier.", "embedder.", "aspects.")
 BERT_SETTINGS = (
     "vocab_size",
     "hidden_size",

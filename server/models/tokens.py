@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from tokenizers import Tokenizer
+
+Item = TypeVar("Item")
 
 LENGTH_STEP = 8
 BATCH_TOKENS = 512
@@ -62,10 +65,20 @@ class TextReader:
             ids = [self._head_and_tail(one) for one in ids]
         return ids
 
-    def _head_and_tail(self, ids: list[int]) -> list[int]:
-        if len(ids) <= self.max_tokens:
-            return ids
-        return ids[: self.head_tokens] + ids[self.head_tokens - self.max_tokens :]
+    def read_places(self, texts: Sequence[str]) -> tuple[list[list[int]], list[np.ndarray]]:
+        """(token ids as `read` gives them, the characters [start, end) of each token (T, 2))."""
+        encodings = self._tokenizer.encode_batch(whole(texts))
+        ids = [encoding.ids for encoding in encodings]
+        places = [encoding.offsets for encoding in encodings]
+        if self._keep_tail:
+            ids = [self._head_and_tail(one) for one in ids]
+            places = [self._head_and_tail(one) for one in places]
+        return ids, [np.array(one, dtype=np.int64).reshape(-1, 2) for one in places]
+
+    def _head_and_tail(self, tokens: list[Item]) -> list[Item]:
+        if len(tokens) <= self.max_tokens:
+            return tokens
+        return tokens[: self.head_tokens] + tokens[self.head_tokens - self.max_tokens :]
 
 
 def whole(texts: Sequence[str]) -> list[str]:

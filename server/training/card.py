@@ -27,6 +27,13 @@ SOURCES = {
     "zh_contrast": ("one praising and one blaming review of the above, joined", "as the above"),
     "en_long": ("two to four Amazon reviews of one pole, joined", "MIT"),
     "en_bitext": ("Bitext customer-support intents", "CDLA-Sharing-1.0"),
+    "zh_searches": ("Multi-CPR e-commerce queries, for their meaning (Alibaba-NLP)", "not stated"),
+    "zh_terms": (
+        "CC-CEDICT terms, and shopping words and sentences written for this model, for their "
+        "meaning",
+        "CC BY-SA 4.0; as Shopsheet",
+    ),
+    "en_terms": ("the English of zh_terms, for its meaning", "as zh_terms"),
 }
 
 
@@ -40,8 +47,9 @@ def encoder_card(card: Mapping[str, Any]) -> str:
     pretrain, finetune = card["recipe"]["pretrain"], card["recipe"]["finetune"]
     return f"""# Shopsheet encoder
 
-Reads English and Chinese shopping texts (reviews, questions, posts) and gives the probabilities of
-negative, neutral, positive and mixed, and a sentence vector. Six BERT layers, 384 wide.
+Reads English and Chinese shopping texts (reviews, questions, posts) once and gives the
+probabilities of negative, neutral, positive and mixed, a vector of the meaning, and the aspects
+that are judged, with the words that judge them. Six BERT layers, 384 wide.
 
 ## Start
 
@@ -50,7 +58,7 @@ words added to its vocabulary.{_further(card.get("started_from"))}
 
 ## Data
 
-| name | source | licence as stated | texts read in pretraining | labelled texts trained on |
+| name | source | licence as stated | texts for masked-language training | texts for fine-tuning |
 |---|---|---|---|---|
 {chr(10).join(rows)}
 
@@ -60,9 +68,9 @@ fingerprint: `{card["examples_fingerprint"]}`.
 
 ## Recipe
 
-Masked-language training on the texts, then fine-tuning on the examples; three-star texts count as
-right when read as neutral or as mixed. One temperature, fitted on held-out examples, calibrates the
-probabilities. {_runs(finetune)}Run again with
+{_pretraining(pretrain)}ine-tuning on the examples; three-star texts count as right when read as
+neutral or as mixed. {_meaning(finetune)}One temperature, fitted on held-out examples, calibrates
+the probabilities. {_runs(finetune)}Run again with
 `shopsheet train encoder --recipe {card["recipe_name"]} --data DIR -o DIR`{_start_option(card)}.
 
 - pretraining: `{json.dumps(pretrain)}`
@@ -92,13 +100,38 @@ Calibration error: expected calibration error over 15 bins (Guo et al. 2017).
 """
 
 
+def _pretraining(pretrain: Mapping[str, Any]) -> str:
+    if any(pretrain["epochs"].values()):
+        return "Masked-language training on the texts, then f"
+    return "F"
+
+
+def _meaning(finetune: Mapping[str, Any]) -> str:
+    said = ""
+    if finetune.get("meaning_weight"):
+        said += (
+            "The embedding learns the vector that all-MiniLM-L6-v2 gives a text, or for a Chinese "
+            "one its English: a translation, or a gloss word for word from CC-CEDICT. "
+        )
+    if finetune.get("aspect_weight"):
+        said += "Aspects, opinions, their polarity and category are learnt from token vectors. "
+    return said
+
+
 def _further(before: Mapping[str, Any] | None) -> str:
     if before is None:
         return ""
     return f"""
-Then trained by this recipe from version {before["version"]} of this encoder, which had been made
-from the same start with the settings
+Then trained by this recipe from version {before["version"]} of this encoder{_share(before)}, which
+had been made from the same start with the settings
 `{json.dumps(before["recipe"])}`."""
+
+
+def _share(before: Mapping[str, Any]) -> str:
+    share = before.get("share", 1)
+    if share == 1:
+        return ""
+    return f" ({share:.0%} of its weights and {1 - share:.0%} of the start's)"
 
 
 def _runs(finetune: Mapping[str, Any]) -> str:

@@ -26,6 +26,7 @@ UNSURE = {
     "mixed",
 }  # three stars: so-so, or good and bad together; either answer is right
 SELF_LABELLED = "zh_eprstmt_unlabelled"
+UNLABELLED = ("zh_terms", "en_terms", "zh_searches")  # only their meaning is learnt
 MADE_SOURCES = {  # whose texts or labels we made, not people who judge
     *(f"{language}_{kind}" for language in ("en", "zh") for kind in ("written", "contrast")),
     "en_long",

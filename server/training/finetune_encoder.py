@@ -1,4 +1,4 @@
-"""Fine-tunes the pretrained encoder for polarity and calibrates its probabilities."""
+"""Fine-tunes the encoder for polarity and meaning at once, and calibrates its probabilities."""
 
 import time
 from collections import Counter
@@ -13,23 +13,26 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from server.models.tokens import TextReader
+from server.training.aspect_task import AspectTask
 from server.training.batches import iterate_batches, iterate_steps, pad
 from server.training.corpora import (
     LABELS,
     MADE_SOURCES,
     SELF_LABELLED,
+    UNLABELLED,
     Example,
     fingerprint,
     joined_examples,
 )
+from server.training.meaning import Meanings
 from server.training.metrics import binary_probability, expected_calibration_error
-from server.training.network import EncoderNetwork
+from server.training.network import HEADS, EncoderNetwork
 from server.training.optimiser import MasterWeightAdamW, Schedule
 from server.training.run import Run, seed_everything
 from server.training.vocabulary import special_ids, without_words
 
 FINETUNED = "finetuned.safetensors"
-NEVER_HELD_OUT = {"zh_eprstmt", SELF_LABELLED}  # too few; not labelled by people
+NEVER_HELD_OUT = {"zh_eprstmt", SELF_LABELLED, *UNLABELLED}  # too few; not labelled by people
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,9 @@ class FinetuneRecipe:
 
     Of several `runs`, with other orders and masks, the weights are averaged. With
     `self_label_at_least`, unlabelled reviews are learnt with the label that the start model gives
-    them with at least that probability.
+    them with at least that probability. `meaning_weight` is the weight of one text's distance from
+    its target vector beside that of its label, `aspect_weight` that of the loss on a text with
+    aspects; 0 learns neither.
     """
 
     epochs: int = 3
@@ -48,6 +53,8 @@ class FinetuneRecipe:
     batches_per_step: int = 4
     tokens_per_batch: int = 2048
     self_label_at_least: float = 0.0
+    meaning_weight: float = 0.0
+    aspect_weight: float = 0.0
     lr: float = 1e-4
     embedding_lr: float = 3e-4
     head_lr: float = 1e-3
@@ -62,6 +69,7 @@ class FinetuneRecipe:
     dev_share: float = 0.04
     score_every: int = 1000
     repeats: dict[str, float] = field(default_factory=dict)
+    aspect_repeats: dict[str, float] = field(default_factory=dict)
     seed: int = 20261123
 
 
@@ -72,6 +80,8 @@ def finetune(
     network: EncoderNetwork,
     run: Run,
     device: str = "cpu",
+    meanings: Meanings | None = None,
+    aspects: AspectTask | None = None,
 ) -> EncoderNetwork:
     """The fine-tuned network (moving average, fp32).
 
@@ -85,9 +95,17 @@ def finetune(
     train, dev = split_examples(examples, recipe.dev_share)
     views = _read_views(tokenizer, [row.text for row in train], recipe)
     targets = np.array([[label in row.labels for label in LABELS] for row in train])
+    vectors = meanings.of([row.text for row in train]) if meanings else None
     repeats = np.array([_repeats(recipe.repeats, row) for row in train])
     plan = _plan(recipe, views, repeats)
-    texts_per_step = sum(len(rows) for step in plan for rows, _ in step) / len(plan)
+    has_label = np.asarray(targets.any(-1))
+    labels_per_step = _mean_per_step(plan, has_label)
+    has_vector = vectors.known if vectors else np.zeros(len(train), dtype=bool)
+    vectors_per_step = _mean_per_step(plan, has_vector)
+    aspect_plan: list[list[np.ndarray]] = [[] for _ in plan]
+    if aspects:
+        aspect_plan = aspects.plan(recipe.aspect_repeats, len(plan), recipe.epochs, recipe.seed)
+    aspects_per_step = sum(len(rows) for step in aspect_plan for rows in step) / len(plan)
     network.to(device=device, dtype=torch.bfloat16).train()
     network.set_body_dropout(recipe.body_dropout)
     optimiser = MasterWeightAdamW(_groups(network, recipe), average_decay=recipe.average_decay)
@@ -98,7 +116,7 @@ def finetune(
         first = state["step"]
     run.log(stage="finetune", steps=len(plan), first=first, train=len(train), dev=len(dev))
     special = special_ids(tokenizer)
-    began, tokens, losses, norms = time.monotonic(), 0, [], []
+    began, tokens, losses, norms, aspect_losses = time.monotonic(), 0, [], [], [0.0]
     for step in range(first, len(plan)):
         batches = plan[step]
         rng = np.random.default_rng((recipe.seed, step))
@@ -110,26 +128,41 @@ def finetune(
             words = ~np.isin(ids, list(special.values()))
             hidden_words = words & (rng.random(ids.shape) < recipe.masked_share)
             inputs = torch.from_numpy(np.where(hidden_words, special["[MASK]"], ids)).to(device)
-            logits = network.sentence_logits(inputs, mask, dropout=recipe.dropout)
-            right = torch.from_numpy(targets[rows]).to(device)
-            loss = any_of_loss(logits, right, recipe.label_smoothing)
-            loss = loss * (len(rows) / texts_per_step)
+            _, last, middle = network.read(inputs, mask)
+            loss = last.new_zeros(())
+            if labelled := np.flatnonzero(has_label[rows]).tolist():
+                logits = network.classify(last[labelled], recipe.dropout)
+                right = torch.from_numpy(targets[rows][labelled]).to(device)
+                share = len(labelled) / labels_per_step
+                loss = loss + share * any_of_loss(logits, right, recipe.label_smoothing)
+            if vectors and (known := np.flatnonzero(has_vector[rows]).tolist()):
+                wanted = torch.from_numpy(vectors.rows(rows[known])).to(device)
+                near = (network.embed(last[known], middle[known]) * wanted).sum(-1)
+                distance = (1 - near).sum() / vectors_per_step
+                loss = loss + recipe.meaning_weight * distance
             loss.backward()
             loss_of_step += loss.item()
             tokens += ids.size
+        for rows in aspect_plan[step]:
+            assert aspects is not None
+            weight = recipe.aspect_weight * len(rows) / aspects_per_step
+            loss = weight * aspects.loss(network, rows, rng)
+            loss.backward()
+            aspect_losses.append(loss.item())
         norms.append(optimiser.step(schedule.factor(step)))
         losses.append(loss_of_step)
         if (step + 1) % 50 == 0:
             run.log(
                 step=step + 1,
                 loss=round(float(np.mean(losses)), 4),
+                aspect_loss=round(float(np.mean(aspect_losses)), 4),
                 gradient_norm=round(float(np.mean(norms)), 2),
                 tokens_per_s=int(tokens / (time.monotonic() - began)),
             )
-            losses, norms = [], []
+            losses, norms, aspect_losses = [], [], [0.0]
         if (step + 1) % recipe.score_every == 0 and step + 1 < len(plan):
             optimiser.average_to_model()
-            run.log(step=step + 1, **held_out_scores(predict(network, tokenizer, dev, recipe), dev))
+            run.log(step=step + 1, **_held_out(network, tokenizer, dev, recipe, meanings))
             optimiser.masters_to_model()
             network.train()
         run.save_checkpoint(
@@ -138,8 +171,32 @@ def finetune(
     network.float()
     optimiser.average_to_model()
     save_file({k: v.contiguous().cpu() for k, v in network.state_dict().items()}, done)
-    run.log(stage="finetuned", **held_out_scores(predict(network, tokenizer, dev, recipe), dev))
+    run.log(stage="finetuned", **_held_out(network, tokenizer, dev, recipe, meanings))
     return network
+
+
+def _mean_per_step(plan: list[list[tuple[np.ndarray, np.ndarray]]], counted: np.ndarray) -> float:
+    """How many of the rows that are True in `counted` a step reads, on average."""
+    total = sum(int(counted[rows].sum()) for step in plan for rows, _ in step)
+    return max(1.0, total / len(plan))
+
+
+def _held_out(
+    network: EncoderNetwork,
+    tokenizer: Tokenizer,
+    dev: Sequence[Example],
+    recipe: FinetuneRecipe,
+    meanings: Meanings | None,
+) -> dict[str, float]:
+    logits, embeddings = read_network(network, tokenizer, dev, recipe)
+    scores = held_out_scores(logits, dev)
+    if meanings:
+        wanted = meanings.of([row.text for row in dev])
+        for language in ("en", "zh"):
+            rows = np.array([row.source.startswith(language) for row in dev]) & wanted.known
+            near = (embeddings[rows] * wanted.rows(np.flatnonzero(rows))).sum(-1)
+            scores[f"{language}_meaning"] = round(float(near.mean()), 4)
+    return scores
 
 
 def average_networks(networks: Sequence[EncoderNetwork]) -> EncoderNetwork:
@@ -200,20 +257,30 @@ def any_of_loss(logits: Tensor, right: Tensor, smoothing: float) -> Tensor:
     return -((1 - smoothing) * marginal + smoothing * log_probabilities.mean(-1)).mean()
 
 
-@torch.inference_mode()
 def predict(
     network: EncoderNetwork, tokenizer: Tokenizer, rows: Sequence[Example], recipe: FinetuneRecipe
 ) -> np.ndarray:
     """Logits of each text in order, shape (rows, labels)."""
+    return read_network(network, tokenizer, rows, recipe)[0]
+
+
+@torch.inference_mode()
+def read_network(
+    network: EncoderNetwork, tokenizer: Tokenizer, rows: Sequence[Example], recipe: FinetuneRecipe
+) -> tuple[np.ndarray, np.ndarray]:
+    """Logits (rows, labels) and embeddings (rows, hidden) of each text in order."""
     network.eval()
     device = network.classifier.weight.device
     ids = _reader(tokenizer, recipe).read([row.text for row in rows])
     logits = np.empty((len(rows), len(LABELS)), dtype=np.float32)
+    embeddings = np.empty((len(rows), network.embedder.out_features), dtype=np.float32)
     lengths = [len(row) for row in ids]
     for batch in iterate_batches(lengths, tokens_per_batch=8192, seed=0):
         inputs = torch.from_numpy(pad([ids[i] for i in batch])).to(device)
-        logits[batch] = network.sentence_logits(inputs, (inputs != 0).long()).cpu().numpy()
-    return logits
+        _, last, middle = network.read(inputs, (inputs != 0).long())
+        logits[batch] = network.classify(last).cpu().numpy()
+        embeddings[batch] = network.embed(last, middle).cpu().numpy()
+    return logits, embeddings
 
 
 def fit_temperature(logits: np.ndarray, rows: Sequence[Example]) -> float:
@@ -298,8 +365,8 @@ def _plan(
 
 def _groups(network: EncoderNetwork, recipe: FinetuneRecipe) -> list[tuple[list, float, float]]:
     named = [(n, p) for n, p in network.named_parameters() if not n.startswith("mlm_")]
-    head = [p for n, p in named if n.startswith("classifier.")]
-    body = [(n, p) for n, p in named if not n.startswith("classifier.")]
+    head = [p for n, p in named if n.startswith(HEADS)]
+    body = [(n, p) for n, p in named if not n.startswith(HEADS)]
     embeddings = [p for n, p in body if "word_embeddings" in n]
     plain = [p for _, p in body if p.ndim == 1]
     matrices = [p for n, p in body if p.ndim == 2 and "word_embeddings" not in n]

@@ -63,6 +63,8 @@ def pretrain(
         network = load_trained_encoder(start_model, len(LABELS))
     else:
         network = load_start_model(start_model, tokenizer, len(LABELS), recipe.seed)
+    if not any(recipe.epochs.values()):
+        return tokenizer, network
     if done.exists():
         network.load_state_dict(load_file(done))
         return tokenizer, network

