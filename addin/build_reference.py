@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from udfs.catalogue import FUNCTIONS
-from udfs.function import NAMESPACE, Arg, Function
+from udfs.function import NAMESPACE, Arg, Function, Listed, Numbered, literal
 
 PATH = Path("udfs/REFERENCE.md")
 
@@ -81,23 +81,41 @@ def _expects(arg: Arg) -> str:
         return expects
     if arg.default is None:
         return f"{expects}; may be left out"
-    default = f'"{arg.default}"' if isinstance(arg.default, str) else f"{arg.default:g}"
-    return f"{expects}; {default} if left out"
+    if isinstance(arg.default, tuple):
+        return f'{expects}; "{";".join(arg.default)}" if left out'
+    return f"{expects}; {literal(arg.default)} if left out"
 
 
 def _spills(function: Function) -> list[str]:
-    option = function.spills.option
-    if function.spills.table:
-        return [
-            (f'**Table.** With `{option}` = "{value}" the' if option else "**Table.** The")
-            + f" columns are {', '.join(columns)}; their names are the first row.\n"
-            for value, columns in function.spills.columns.items()
-        ]
-    return [
+    return [_spill(function, value) for value in function.spills.columns]
+
+
+def _spill(function: Function, value: str) -> str:
+    option, tables = function.spills.option, function.spills.table
+    columns = function.spills.columns[value]
+    if isinstance(columns, Numbered):
+        start = f'With `{option}` = "{value}" each' if option else "Each"
+        least = f", if that is {columns.least} or more" if columns.least > 1 else ""
+        return (
+            f"**Spills.** {start} row grows into as many columns as `{columns.count}` says"
+            f"{least}.\n"
+        )
+    if isinstance(columns, Listed) and tables is True:
+        return f"**Table.** The columns are those of `{columns.of}`; their names are the first row.\n"
+    if isinstance(columns, Listed):
+        return (
+            f'**Spills.** With `{option}` = "{value}" each row grows into a column for each of '
+            f"`{columns.of}`.\n"
+        )
+    names = ", ".join(columns)
+    if tables is True or (tables and value in tables):
+        start = f'With `{option}` = "{value}" the' if option else "The"
+        start = f"With `{function.spills.given}` the" if function.spills.given else start
+        return f"**Table.** {start} columns are {names}; their names are the first row.\n"
+    return (
         f'**Spills.** With `{option}` = "{value}" each row grows into {len(columns)} columns: '
-        f"{', '.join(columns)}.\n"
-        for value, columns in function.spills.columns.items()
-    ]
+        f"{names}.\n"
+    )
 
 
 def _answer(answer: object) -> str:

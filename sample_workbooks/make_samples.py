@@ -67,13 +67,13 @@ def read_reviews(path: Path = HERE / "reviews.csv") -> list[Review]:
 class Book:
     """The workbook and its formats, each made once."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, title: str) -> None:
         self.book = Workbook(str(path))
         self.book.set_calc_mode("auto", CALC_ID)
         self.book.calc_on_load = False
         self.book.set_properties(
             {
-                "title": "Reviews, read by SHOP.SENTIMENT",
+                "title": title,
                 "author": "Shopsheet",
                 "created": datetime(2026, 7, 1),  # the same file each time it is made
             }
@@ -111,7 +111,7 @@ class Book:
 
 def write_workbook(path: Path, reviews: Sequence[Review]) -> None:
     """Nothing; `path` holds the workbook, its SHOP formulas with empty answers."""
-    b = Book(path)
+    b = Book(path, "Reviews, read by SHOP.SENTIMENT")
     summary, rows, trial = (b.book.add_worksheet(n) for n in ("Summary", "Reviews", "Try it"))
     last = FIRST_ROW + len(reviews)  # counted from 1: the last row of the reviews
     for name, column in {

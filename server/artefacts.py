@@ -135,7 +135,7 @@ def save_artefact(
         _write_text(building / CARD_TEXT_FILE, str(facts.pop("text", _card_text(facts))))
         _write_json(building / CARD_FILE, facts)
         building.chmod(0o755)
-        _replace_folder(building, folder)
+        replace_folder(building, folder)
     finally:
         shutil.rmtree(building, ignore_errors=True)
     return folder
@@ -211,8 +211,11 @@ def _checksums(folder: Path) -> dict[str, str]:
     return sums
 
 
-def _replace_folder(new: Path, target: Path) -> None:
-    """Windows cannot rename over a folder, so the old one steps aside first."""
+def replace_folder(new: Path, target: Path) -> None:
+    """Nothing, after `new` has become `target`.
+
+    Windows cannot rename over a folder, so the old one steps aside first.
+    """
     if not target.exists():
         new.replace(target)
         return

@@ -214,8 +214,9 @@ class Engine:
     def _bind(self, answer: Answer, name: str, raw_args: Sequence[object]) -> _Work:
         function = catalogue.get(name)
         answer.function = function.name
-        args = function.bind(raw_args)
+        bound = function.bind(raw_args)
         capability = CAPABILITIES[function.capability]
+        args = dict(capability.resolve(bound, self.settings))
         scalar = function.gives_cell(raw_args, args)
         items = capability.prepare(args)
         answer.cells = len(items)

@@ -100,13 +100,15 @@ def result_columns(function: Function, options: Mapping[str, Any]) -> list[str]:
     Raises: BadInput for a function that answers with a table.
     """
     base = function.name.lower()
-    if function.spills.table:
+    always = function.spills.always_table
+    values = {} if always else function.bind([[["x"]], *_positional(function, options)])
+    if always or function.is_table(values):
         raise BadInput(
             f"{function.name} reads whole columns and answers with a table, so there is no answer "
             f"per row to add. Write ={function.signature()} into a workbook, and refresh it with: "
             "shopsheet refresh"
         )
-    spilled = function.columns(function.bind([[["x"]], *_positional(function, options)]))
+    spilled = function.columns(values)
     if spilled:
         return [f"{base}_{name}" for name in spilled] + [f"{base}_error"]
     choice = options.get(function.spills.option) if function.spills.option else None

@@ -14,12 +14,14 @@ from server.models.aspects import (
     PLACES,
     AspectDecoder,
     Candidates,
+    FoundAspect,
     all_pairs,
     has_rival,
     neighbours,
     places,
     span_means,
     spans_of_tags,
+    whole_words,
     with_unsaid,
 )
 
@@ -124,6 +126,20 @@ def test_batch_equals_one_by_one() -> None:
             (x.aspect, x.opinion, x.polarity) for x in single
         ]
         assert [x.probability for x in batch] == pytest.approx([x.probability for x in single])
+
+
+def test_with_the_text_no_span_ends_within_a_word() -> None:
+    def found(aspect: tuple[int, int] | None, opinion: tuple[int, int], p: float) -> FoundAspect:
+        return FoundAspect(aspect, opinion, "negative", 0.9, p, "price", 0.9)
+
+    text = "no refund给钱, 5stars"
+    parts = [found((3, 5), (6, 9), 0.4), found((6, 9), (3, 5), 0.8), found(None, (9, 10), 0.5)]
+    assert [(x.aspect, x.opinion, x.pair_probability) for x in whole_words(parts, text)] == [
+        ((3, 9), (3, 9), 0.8),
+        (None, (9, 10), 0.5),
+    ]
+    [cut] = decoder().decode([TEXT[[0, 1, 5]]], [OFFSETS[[0, 1, 5]]], ["own"], texts=["greatest"])
+    assert cut[0].opinion == (0, 8)
 
 
 def test_no_texts_and_texts_without_aspects() -> None:

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from udfs import catalogue
-from udfs.catalogue import FUNCTIONS, SENTIMENT
+from udfs.catalogue import FUNCTIONS, SENTIMENT, SIMILAR, SUMMARIZE
 from udfs.errors import BadInput, CellError, OutOfRange
-from udfs.function import Arg, Example, Function, Spill
+from udfs.function import ANY, Arg, Example, Function, Spill
 from udfs.function_check import check, looks_like_a_cell
 from udfs.kinds import Choice, Number, Texts
 
@@ -178,6 +178,10 @@ TEXT = SENTIMENT.args[0]
         ),
         (changed(spills=Spill("output", {"everything": ("a", "b")})), "cannot be chosen"),
         (changed(spills=Spill("missing", {})), "cannot be chosen"),
+        (
+            changed(spills=Spill(columns={"": ("a",)}, table=True, given="output")),
+            "defaults to None",
+        ),
         (changed(example=Example(("a", "no"), "x")), "its example is refused: output is"),
     ],
 )
@@ -200,6 +204,31 @@ def test_one_argument_name_means_one_kind_everywhere() -> None:
         check([SENTIMENT, other])
     with pytest.raises(ValueError, match="declared twice"):
         check([SENTIMENT, SENTIMENT])
+
+
+def test_columns_that_a_number_counts() -> None:
+    assert SIMILAR.answer_shape(["a", "b"]) is None
+    assert SIMILAR.answer_shape([[["a", "b"]], "c"]) == (1, 2)
+    assert SIMILAR.answer_shape(["a", "b", None, None, 3]) == (1, 3)
+    assert SIMILAR.answer_shape([[["a"], ["b"]], "c", None, None, 3]) == (2, 3)
+    values = SIMILAR.bind(["a", "b", None, None, 2])
+    assert SIMILAR.columns(values) == ("match_1", "match_2")
+    with pytest.raises(BadInput, match=r"lookup_text is 2 columns wide; each row spills into 3"):
+        SIMILAR.bind([[["a", "b"]], "c", None, None, 3])
+
+
+def test_a_table_only_where_an_argument_is_given() -> None:
+    column = [["a"], ["b"]]
+    assert SUMMARIZE.answer_shape([column]) is None
+    assert SUMMARIZE.answer_shape([[["a", "b"]]]) is None
+    assert SUMMARIZE.answer_shape([column, column]) == (ANY, 3)
+    assert SUMMARIZE.answer_shape(["a", "x"]) == (ANY, 3)
+
+
+def test_an_empty_text_can_be_a_value() -> None:
+    assert SIMILAR.bind(["a", "b", None, ""])["if_not_found"] == ""
+    assert SIMILAR.bind(["a", "b", None, None])["if_not_found"] is None
+    assert SIMILAR.bind(["a", "b", "", None])["return_array"] is None
 
 
 @pytest.mark.parametrize("name", ["A1", "xfd1", "R", "C", "R2", "C12", "R1C1", "RC"])

@@ -94,6 +94,21 @@ def test_a_whole_column_sends_only_its_used_part(connected: WireServer) -> None:
     assert excel.SHOP_SENTIMENT([[None], [None]]) == [[""], [""]]  # type: ignore[attr-defined]
 
 
+def test_whole_columns_of_one_table_are_cut_alike(
+    live_server: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [["good phone"], [None], ["bad phone"], [None], *[[None]] * 3000]
+    groups = [["a"], ["a"], ["a"], ["b"], *[[None]] * 3000]
+    with Client.from_environment(timeout_s=60) as client:
+        monkeypatch.setattr(excel, "_client", client)
+        table = excel.SHOP_SUMMARIZE(texts, groups)  # type: ignore[attr-defined]
+        assert table == client.call("SUMMARIZE", texts[:4], groups[:4])  # no blank rows behind it
+        whole = excel.SHOP_SUMMARIZE(texts)  # type: ignore[attr-defined]
+        assert whole == [[client.call("SUMMARIZE", texts[:4])]]
+        found = excel.SHOP_SIMILAR("bad phone", texts, groups)  # type: ignore[attr-defined]
+        assert found == [["a"]]
+
+
 def test_an_unreachable_server_is_not_available(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

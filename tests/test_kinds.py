@@ -17,18 +17,23 @@ from udfs.errors import (
     CellError,
     NotReady,
     OutOfRange,
+    ShopsheetError,
     Undecided,
     error_from_code,
 )
 from udfs.kinds import (
     MAX_TEXT_CHARS,
+    AnyCell,
+    Cells,
     Choice,
     Dates,
     Day,
+    Flag,
     Kind,
     Number,
     Numbers,
     Texts,
+    WordList,
     from_wire,
     is_blank,
     number_text,
@@ -257,6 +262,10 @@ def test_whole_numbers() -> None:
         (Choice("a", "b"), ["a", None], ["c", 1, [["a"], ["b"]]]),
         (Number(0, 1), [0, 0.5, 1, None], [2, "x"]),
         (Number(1, integer=True), [1, 7, None], [0, 1.5]),
+        (WordList(), ["a;b", 1, None, ["a", "b"], [["a"], [None]]], [{"a": 1}]),
+        (Flag(), [True, False, None, 1, 0, "TRUE"], ["yes", 2, [[True], [False]]]),
+        (Cells(), ["a", 1, True, None, [["a", None]]], [["a"]]),
+        (AnyCell(), ["a", "", 0, True, None], [[["a"], ["b"]]]),
     ],
 )
 def test_the_json_schema_says_what_parse_does(kind: Kind, good: list[Any], bad: list[Any]) -> None:
@@ -314,3 +323,111 @@ def test_an_error_from_the_wire_keeps_code_and_message() -> None:
 def test_an_error_says_how_long_to_wait() -> None:
     assert NotReady("busy", retry_after_s=2).retry_after_s == 2
     assert NotReady("busy").to_json() == {"error": {"code": "#N/A", "message": "busy"}}
+
+
+# Lists of words, flags and values of any kind
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        ("price;quality", ("price", "quality")),
+        (" price ；  quality ; ", ("price", "quality")),
+        ([["price"], ["quality; value"]], ("price", "quality; value")),
+        ([["price", None, "quality"]], ("price", "quality")),
+        ([["price;quality"]], ("price", "quality")),
+        (["price", "quality"], ("price", "quality")),
+        (("a;b",), ("a;b",)),
+        ("Price;PRICE;price", ("Price",)),
+        (5.0, ("5",)),
+        (True, ("TRUE",)),
+        (None, ()),
+        (" ", ()),
+        ([[None], [""]], ()),
+        ("价格；质量", ("价格", "质量")),
+    ],
+)
+def test_words_in_one_cell_or_a_range(raw: Any, words: tuple[str, ...]) -> None:
+    assert WordList().parse(raw, "stop_words") == words
+    assert WordList().parse(words, "stop_words") == words
+
+
+def test_a_blank_holds_its_place_where_lists_are_paired() -> None:
+    kind = WordList(keep_blanks=True)
+    assert kind.parse([["a"], [None], ["b"], [None]], "labels") == ("a", "", "b", "")
+    assert kind.parse(("a", "", "b"), "labels") == ("a", "", "b")
+    assert kind.parse("a;;b", "labels") == ("a", "", "b")
+    assert kind.parse([[None], [None]], "labels") == ()
+
+
+def test_words_that_are_too_few_or_twice_are_refused() -> None:
+    kind = WordList(at_least=2, distinct=True)
+    assert kind.parse("a;b", "labels") == ("a", "b")
+    with pytest.raises(BadInput, match=r"labels holds 1; expected a range or a list .* at least 2"):
+        kind.parse("a", "labels")
+    with pytest.raises(BadInput, match="labels holds 'A' twice"):
+        kind.parse("a;b;A", "labels")
+
+
+def test_an_error_among_words_is_that_error() -> None:
+    with pytest.raises(BadInput, match="cell 2 of labels is the error #REF!") as caught:
+        WordList().parse([["a"], [CellError("#REF!", "")]], "labels")
+    assert caught.value.cell_error == "#REF!"
+    with pytest.raises(BadInput, match=r"labels is the error #VALUE!.*32,768 characters"):
+        WordList().parse("x" * (MAX_TEXT_CHARS + 1), "labels")
+
+
+@given(grids)
+def test_words_read_again_are_the_same(grid: list[list[Any]]) -> None:
+    for kind in (WordList(), WordList(keep_blanks=True)):
+        try:
+            words = kind.parse(grid, "labels")
+        except ShopsheetError:
+            continue
+        assert kind.parse(words, "labels") == words
+        assert kind.parse(to_wire(words), "labels") == words
+
+
+@pytest.mark.parametrize("raw", [True, 1, 1.0, "true", " TRUE ", [[True]]])
+def test_true_in_any_host(raw: Any) -> None:
+    assert Flag().parse(raw, "multi") is True
+
+
+@pytest.mark.parametrize("raw", [False, 0, 0.0, "False"])
+def test_false_in_any_host(raw: Any) -> None:
+    assert Flag().parse(raw, "multi") is False
+
+
+@pytest.mark.parametrize("raw", ["yes", 2, "", None, "1"])
+def test_what_is_no_truth_value_is_refused(raw: Any) -> None:
+    with pytest.raises(BadInput, match="expected TRUE or FALSE"):
+        Flag().parse(raw, "multi")
+
+
+def test_cells_keep_what_the_sheet_holds() -> None:
+    grid = [[1, 2.5, True, "a ", None, "", float("inf"), CellError("#N/A", "m")]]
+    ((*same, blank, infinite, error),) = Cells().parse(grid, "return_array")
+    assert same == [1, 2.5, True, "a ", None]
+    assert blank is None
+    assert isinstance(infinite, CellError)
+    assert infinite.code == "#NUM!"
+    assert error == CellError("#N/A", "m")
+    assert Cells().parse(7, "return_array") == [[7]]
+
+
+def test_a_value_of_any_kind() -> None:
+    kind = AnyCell()
+    for value in (0.0, False, "none", ""):
+        found = kind.parse(value, "if_not_found")
+        assert (found, type(found)) == (value, type(value))
+    assert kind.parse(None, "if_not_found") is None
+    assert kind.parse([[None]], "if_not_found") == ""
+    with pytest.raises(BadInput, match="2 by 1 cells; expected one cell: a value"):
+        kind.parse([[1], [2]], "if_not_found")
+
+
+def test_an_empty_text_is_left_out_except_where_it_is_a_value() -> None:
+    assert Number().is_left_out("")
+    assert Texts().is_left_out([[None]])
+    assert AnyCell().is_left_out(None)
+    assert not AnyCell().is_left_out("")

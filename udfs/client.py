@@ -251,8 +251,8 @@ class Client:
     def _check(self, name: str, args: tuple[Any, ...]) -> _Call:
         """The call as it will be sent, checked as the server will check it."""
         function = catalogue.FUNCTIONS.get(name) or catalogue.get(name)
-        grows = args and function.args[0].kind.takes_range and not function.spills.table
-        if grows and all(map(_is_plain, args)):
+        single = args and function.args[0].kind.takes_range and not function.spills.always_table
+        if single and all(map(_is_plain, args)):
             # The types belong to the keys, for True == 1 and 1 == 1.0.
             options = (function.name, args[1:], tuple(map(type, args[1:])))
             key: Hashable = (options, args[0], type(args[0]))
@@ -262,6 +262,8 @@ class Client:
                     self._single_shapes.clear()
                 self._single_shapes[options] = function.answer_shape(args)
             shape = self._single_shapes[options]
+            if shape is not None and shape[0] == ANY:  # a table is no part of a column
+                return _Call(function, args, shape, key, None, _running_future())
             return _Call(function, args, shape, key, options, _running_future())
         shape = function.answer_shape(args)
         key = _dumps([function.name, to_wire(args)])

@@ -36,7 +36,7 @@ from xlwings.conversion import Converter, RawValueAccessor
 from udfs.catalogue import FUNCTIONS
 from udfs.client import Client
 from udfs.errors import CellError, ModelFailed, ShopsheetError
-from udfs.function import REQUIRED, Function
+from udfs.function import ANY, REQUIRED, Function
 from udfs.kinds import Cell, Grid, is_range
 
 logger = logging.getLogger("shopsheet.excel")
@@ -143,11 +143,15 @@ def _shared_client() -> Client:
 def compute(function: Function, args: Sequence[Any]) -> Grid:
     """The answer as rows of cells; a call that fails is one cell with its error. Never raises."""
     try:
-        data, blank_rows = _without_blank_end(args[0])
-        answer = _shared_client().answers([(function.name, [data, *args[1:]])])[0]
+        used, blank_rows = _without_blank_end(args)
+        answer = _shared_client().answers([(function.name, used)])[0]
         if answer.error is not None:
             raise answer.error
         grid: Grid = answer.value if is_range(answer.value) else [[answer.value]]
+        if blank_rows:
+            shape = function.answer_shape(used)
+            if shape is None or shape[0] == ANY:  # it does not follow the data row by row
+                return grid
         return grid + [[""] * len(grid[0]) for _ in range(blank_rows)]
     except ShopsheetError as error:
         logger.warning("%s: %s %s", function.underscored, error.cell_error, error.message)
@@ -157,14 +161,20 @@ def compute(function: Function, args: Sequence[Any]) -> Grid:
         return [[ModelFailed(f"{type(error).__name__}: {error}").to_cell()]]
 
 
-def _without_blank_end(data: Any) -> tuple[Any, int]:
-    """The data up to its last row that is not empty, and how many were cut: A:A has a million."""
-    if not is_range(data):
-        return data, 0
-    used = len(data)
-    while used > 1 and all(cell is None for cell in data[used - 1]):
-        used -= 1
-    return data[:used], len(data) - used
+def _without_blank_end(args: Sequence[Any]) -> tuple[list[Any], int]:
+    """The arguments up to the last row that is not empty, and how many were cut of the data.
+
+    A:A has a million rows. Ranges of one height stay so: they may be columns of one table.
+    """
+    used: dict[int, int] = {}
+    for arg in args:
+        if is_range(arg):
+            filled = len(arg)
+            while filled > 1 and all(cell is None for cell in arg[filled - 1]):
+                filled -= 1
+            used[len(arg)] = max(filled, used.get(len(arg), 1))
+    cut = [arg[: used[len(arg)]] if is_range(arg) else arg for arg in args]
+    return cut, len(args[0]) - len(cut[0]) if is_range(args[0]) else 0
 
 
 def _build(function: Function, out: type[Converter]) -> Callable[..., Grid]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from udfs.errors import BadInput
-from udfs.kinds import Kind, is_blank, is_range
+from udfs.kinds import Kind, is_range, number_text
 
 NAMESPACE: Final = "SHOP"  # saved workbooks contain it: it never changes
 ANY: Final = -1  # a number of rows that only the answer tells
@@ -25,12 +25,16 @@ REQUIRED: Final = _Required()
 
 @dataclass(frozen=True)
 class Arg:
-    """One argument of a function; without a default it must be given."""
+    """One argument of a function; without a default it must be given.
+
+    `default_with` is (another argument, the default where that one is given).
+    """
 
     name: str
     kind: Kind
     help: str
     default: Any = REQUIRED
+    default_with: tuple[str, Any] | None = None
 
     @property
     def required(self) -> bool:
@@ -46,17 +50,46 @@ class Example:
 
 
 @dataclass(frozen=True)
+class Numbered:
+    """As many columns as the argument `count` says: phrase_1, phrase_2, ...
+
+    Fewer than `least` are none: there is one value per input cell.
+    """
+
+    name: str
+    count: str
+    least: int = 1
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A column for each item of the list argument `of`, named like it."""
+
+    of: str
+
+
+@dataclass(frozen=True)
 class Spill:
     """How the answer grows: like the data argument, or into named columns if an option asks.
 
     `columns` holds, per value of the argument `option`, the columns that each row spills into.
     A value that is not in `columns` gives one value per input cell. A `table` has those columns,
-    their names in its first row, and as many rows as the data make.
+    their names in its first row, and as many rows as the data make; where only some values of the
+    option give one, `table` names them. Without the argument `given` there is no table: the whole
+    range gives one cell. Where the list argument `single` holds one item only, there is no table
+    either, but one value per input cell.
     """
 
     option: str | None = None
-    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    table: bool = False
+    columns: Mapping[str, tuple[str, ...] | Numbered | Listed] = field(default_factory=dict)
+    table: bool | tuple[str, ...] = False
+    given: str | None = None
+    single: str | None = None
+
+    @property
+    def always_table(self) -> bool:
+        """Whether no arguments make it give one value per input cell."""
+        return self.table is True and self.single is None
 
 
 PER_CELL = Spill()
@@ -100,7 +133,7 @@ class Function:
 
     def example_formula(self) -> str:
         """The example as it is typed into a cell."""
-        return f"={self.dotted}({','.join(_literal(value) for value in self.example.args)})"
+        return f"={self.dotted}({','.join(literal(value) for value in self.example.args)})"
 
     def bind(self, raw_args: Sequence[object]) -> dict[str, Any]:
         """The checked value of every argument, by name; what was not given has its default.
@@ -113,22 +146,48 @@ class Function:
                 f"{len(self.args)}: {self.signature()}."
             )
         values: dict[str, Any] = {}
+        left_out: list[Arg] = []
         for position, arg in enumerate(self.args):
             if position >= len(raw_args) and arg.required:
                 raise BadInput(f"{arg.name} is missing. Write {self.signature()}.")
             raw = raw_args[position] if position < len(raw_args) else None
-            if not arg.required and is_blank(raw):
+            if not arg.required and arg.kind.is_left_out(raw):
                 values[arg.name] = arg.default
+                left_out.append(arg)
             else:
                 values[arg.name] = arg.kind.parse(raw, arg.name)
+        for arg in left_out:
+            if arg.default_with and values[arg.default_with[0]]:
+                values[arg.name] = arg.default_with[1]
         self._check_width(values)
         return values
 
     def columns(self, values: Mapping[str, Any]) -> tuple[str, ...]:
         """Names of the columns that each row spills into; empty: one value per input cell."""
-        if self.spills.option is None:
-            return self.spills.columns.get("", ())
-        return self.spills.columns.get(values[self.spills.option], ())
+        option = self.spills.option
+        if self.is_whole(values) or self._is_single(values):
+            return ()
+        columns = self.spills.columns.get("" if option is None else values[option], ())
+        if isinstance(columns, Numbered):
+            count = values[columns.count]
+            numbers = range(1, count + 1) if count >= columns.least else ()
+            return tuple(f"{columns.name}_{n}" for n in numbers)
+        if isinstance(columns, Listed):
+            return tuple(values[columns.of] or ())
+        return columns
+
+    def is_table(self, values: Mapping[str, Any]) -> bool:
+        """Whether the answer to these bound arguments is a table, as long as it turns out to be."""
+        tables = self.spills.table
+        if self.is_whole(values) or self._is_single(values):
+            return False
+        if isinstance(tables, bool):
+            return tables
+        return values[str(self.spills.option)] in tables
+
+    def is_whole(self, values: Mapping[str, Any]) -> bool:
+        """Whether all the data give one cell, by these bound arguments."""
+        return self.spills.given is not None and values[self.spills.given] is None
 
     def answer_shape(self, raw_args: Sequence[object]) -> tuple[int, int] | None:
         """Rows and columns of the answer to these arguments; None where it is a single value.
@@ -139,7 +198,7 @@ class Function:
         values = self.bind(raw_args)
         grid = values[self.args[0].name]
         columns = self.columns(values)
-        if self.spills.table:
+        if self.is_table(values):
             return ANY, len(columns)
         if self.gives_cell(raw_args, values):
             return None
@@ -147,7 +206,9 @@ class Function:
 
     def gives_cell(self, raw_args: Sequence[object], values: Mapping[str, Any]) -> bool:
         """Whether the answer is a single value; `values` are the arguments as bound."""
-        return not (self.spills.table or is_range(raw_args[0]) or self.columns(values))
+        if self.is_whole(values):
+            return True
+        return not (self.is_table(values) or is_range(raw_args[0]) or self.columns(values))
 
     def to_json(self) -> dict[str, Any]:
         """The declaration as GET /v1/functions shows it."""
@@ -177,7 +238,9 @@ class Function:
                 for arg in self.args
             ],
             "table": self.spills.table,
-            "columns": {value: list(names) for value, names in self.spills.columns.items()},
+            "columns": {
+                value: _columns_json(columns) for value, columns in self.spills.columns.items()
+            },
             "example": {
                 "formula": self.example_formula(),
                 "args": list(self.example.args),
@@ -185,19 +248,30 @@ class Function:
             },
         }
 
+    def _is_single(self, values: Mapping[str, Any]) -> bool:
+        """Whether one item stands where a list would make a table."""
+        return self.spills.single is not None and len(values[self.spills.single] or ()) == 1
+
     def _check_width(self, values: Mapping[str, Any]) -> None:
-        columns = () if self.spills.table else self.columns(values)
+        columns = () if self.is_table(values) else self.columns(values)
         data = self.args[0].name
         width = len(values[data][0]) if columns else 1
         if width != 1:
             option = self.spills.option
+            where = f'with {option}="{values[option]}" ' if option else ""
             raise BadInput(
-                f'{data} is {width} columns wide; with {option}="{values[str(option)]}" each row '
-                f"spills into {len(columns)} columns ({', '.join(columns)}), so give one column."
+                f"{data} is {width} columns wide; {where}each row spills into {len(columns)} "
+                f"columns ({', '.join(columns)}), so give one column."
             )
 
 
-def _literal(value: object) -> str:
+def _columns_json(columns: tuple[str, ...] | Numbered | Listed) -> Any:
+    if isinstance(columns, Numbered):
+        return {"name": columns.name, "count": columns.count}
+    return {"of": columns.of} if isinstance(columns, Listed) else list(columns)
+
+
+def literal(value: object) -> str:
     """`value` as a formula spells it."""
     if value is None:
         return ""
@@ -206,5 +280,5 @@ def _literal(value: object) -> str:
     if isinstance(value, str):
         return '"' + value.replace('"', '""') + '"'
     if isinstance(value, (list, tuple)):
-        return "{" + ";".join(",".join(_literal(cell) for cell in row) for row in value) + "}"
-    return str(value)
+        return "{" + ";".join(",".join(literal(cell) for cell in row) for row in value) + "}"
+    return number_text(value) if isinstance(value, (int, float)) else str(value)

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable
 
 from udfs.errors import ShopsheetError
-from udfs.function import Function
-from udfs.kinds import Kind
+from udfs.function import Function, Listed, Numbered
+from udfs.kinds import Kind, Number, WordList
 
 MAX_HELP_CHARS = 255  # xlwings cuts there
 
@@ -105,9 +105,35 @@ def _arg_problems(function: Function) -> Iterable[str]:
             yield f"argument {arg.name} is required and stands after {optional}, which is not"
         if not arg.required:
             optional = arg.name
-            if arg.kind.parse(arg.default, arg.name) != arg.default:
+            left_out = arg.default is None  # what no kind has to read
+            if not left_out and arg.kind.parse(arg.default, arg.name) != arg.default:
                 yield f"the default of {arg.name} is not what its kind reads it as"
-    option = next((arg for arg in function.args if arg.name == function.spills.option), None)
-    unknown = set(function.spills.columns) - set(option.kind.choices if option else ("",))
-    if unknown or (function.spills.option and option is None):
-        yield f"it spills by {function.spills.option} {sorted(unknown)}, which cannot be chosen"
+    yield from _spill_problems(function)
+
+
+def _spill_problems(function: Function) -> Iterable[str]:
+    spills = function.spills
+    args = {arg.name: arg for arg in function.args}
+    option = args.get(spills.option or "")
+    asked = set(spills.columns) | set(() if isinstance(spills.table, bool) else spills.table)
+    unknown = asked - set(option.kind.choices if option else ("",))
+    if unknown or (spills.option and option is None):
+        yield f"it spills by {spills.option} {sorted(unknown)}, which cannot be chosen"
+    given = args.get(spills.given or "")
+    if spills.given and (given is None or given.default is not None or spills.table is not True):
+        yield f"it is one cell without {spills.given}, which is no argument that defaults to None"
+    single = args.get(spills.single or "")
+    if spills.single and not (
+        single and isinstance(single.kind, WordList) and spills.table is True
+    ):
+        yield f"it has no table with one {spills.single}, which is no list of words"
+    for columns in spills.columns.values():
+        if isinstance(columns, Numbered):
+            count = args.get(columns.count)
+            kind = count.kind if count else None
+            if not (isinstance(kind, Number) and kind.integer and kind.lo >= 1):
+                yield f"its columns are counted by {columns.count}, no whole number from 1"
+        if isinstance(columns, Listed) and not isinstance(
+            args[columns.of].kind if columns.of in args else None, WordList
+        ):
+            yield f"its columns are named by {columns.of}, which is no list of words"

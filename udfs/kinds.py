@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from udfs.errors import BadInput, CellError, OutOfRange, short
+from udfs.errors import BadInput, CellError, OutOfRange, error_from_code, short
 
 Cell: TypeAlias = bool | int | float | str | CellError | None
 Grid: TypeAlias = list[list[Cell]]
@@ -105,6 +105,10 @@ class Kind(ABC):
         """Office.js: "matrix" where a range is taken, else "scalar"."""
         return "matrix" if self.takes_range else "scalar"
 
+    def is_left_out(self, raw: object) -> bool:
+        """Whether what a host passed stands for an argument that was not given."""
+        return is_blank(raw)
+
     @abstractmethod
     def parse(self, raw: object, arg_name: str) -> Any:
         """The Python value of what a host passed.
@@ -170,6 +174,102 @@ def _whole_characters(text: str) -> str:
     if text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text):
         return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+@dataclass(frozen=True)
+class Cells(Kind):
+    """One cell or a range of anything; parses to a Grid, each value as the sheet holds it."""
+
+    takes_range = True
+
+    def parse(self, raw: object, arg_name: str) -> Grid:
+        """Rows of cells; blank ones None, errors kept.
+
+        Raises: BadInput if `raw` is no range of cells.
+        """
+        return [[_any_cell(cell, arg_name) for cell in row] for row in read_grid(raw, arg_name)]
+
+    def json_schema(self) -> dict[str, Any]:
+        return Texts().json_schema()
+
+    def describe(self) -> str:
+        return "one cell or a range"
+
+
+def _any_cell(cell: Cell, arg_name: str) -> Cell:
+    if isinstance(cell, (bool, int)) or (isinstance(cell, float) and math.isfinite(cell)):
+        return cell
+    return _text_cell(cell, arg_name)
+
+
+@dataclass(frozen=True)
+class WordList(Kind):
+    """Words or phrases, as "a;b;c" in one cell or a range with one in each; parses to a tuple.
+
+    at_least: how many there must be. `distinct` refuses one that is there twice, in any case;
+    else the second is left out. `keep_blanks` holds the place of a blank cell with an empty text,
+    so that two lists can be paired.
+    """
+
+    at_least: int = 0
+    distinct: bool = False
+    keep_blanks: bool = False
+
+    takes_range = True
+
+    def parse(self, raw: object, arg_name: str) -> tuple[str, ...]:
+        """The words without spaces around them, in order; () of a blank cell.
+
+        A flat list is read as a column, so what was parsed can be parsed again.
+        Raises: BadInput or the error of a cell that holds one, naming the place.
+        """
+        words = tuple(_words(raw, arg_name))
+        given = [word for word in words if word]
+        if len(given) < self.at_least:
+            raise BadInput(
+                f"{arg_name} holds {len(given)}; expected {self.describe()} with at least "
+                f"{self.at_least}."
+            )
+        seen: dict[str, str] = {}
+        for word in given:
+            first = seen.setdefault(word.casefold(), word)
+            if first is not word and self.distinct:
+                raise BadInput(f"{arg_name} holds {short(word)} twice; give each one once.")
+        if self.keep_blanks:
+            return words if given else ()
+        return tuple(seen.values())
+
+    def json_schema(self) -> dict[str, Any]:
+        flat = {"type": "array", "items": CELL_SCHEMA}
+        return {"anyOf": [*Texts().json_schema()["anyOf"], flat]}
+
+    def describe(self) -> str:
+        return 'a range or a list such as "a;b;c"'
+
+
+def _words(raw: object, arg_name: str) -> list[str]:
+    if is_range(raw):
+        assert isinstance(raw, (list, tuple))
+        flat = all(not is_range(item) for item in raw)
+        cells = [read_cell(item) for item in raw] if flat else _flat(read_grid(raw, arg_name))
+        split = len(cells) == 1 and not flat
+    else:
+        cells, split = [read_cell(raw)], True
+    words: list[str] = []
+    for place, cell in enumerate(cells, start=1):
+        text = _text_cell(cell, arg_name)
+        if isinstance(text, CellError):
+            where = f"cell {place} of {arg_name}" if len(cells) > 1 else arg_name
+            message = f"{where} is the error {text.code}. {text.message}".rstrip()
+            raise error_from_code(text.code, message)
+        assert text is None or isinstance(text, str)
+        parts = re.split("[;；]", text or "") if split else [text or ""]
+        words += [part.strip() for part in parts]
+    return words
+
+
+def _flat(grid: Grid) -> list[Cell]:
+    return [cell for row in grid for cell in row]
 
 
 @dataclass(frozen=True)
@@ -281,6 +381,52 @@ class Day(_Option):
 
     def describe(self) -> str:
         return "a date"
+
+
+class Flag(_Option):
+    """TRUE or FALSE; parses to bool."""
+
+    office_type = "boolean"
+
+    def parse(self, raw: object, arg_name: str) -> bool:
+        """The truth value. 1 and 0 count, for a host may pass them, and so do the words.
+
+        Raises: BadInput if it is neither.
+        """
+        cell = self._one_cell(raw, arg_name)
+        word = cell.strip().upper() if isinstance(cell, str) else cell
+        if word in (True, "TRUE", False, "FALSE"):
+            return word in (True, "TRUE")
+        raise BadInput(f"{arg_name} is {short(cell)}; expected {self.describe()}.")
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"enum": [True, False, None, 1, 0, "TRUE", "FALSE", "true", "false"]}
+
+    def describe(self) -> str:
+        return "TRUE or FALSE"
+
+
+class AnyCell(_Option):
+    """One cell of anything; parses to its value. An empty text is a value: it shows nothing."""
+
+    def is_left_out(self, raw: object) -> bool:
+        return raw is None
+
+    def parse(self, raw: object, arg_name: str) -> Cell:
+        """The value of the cell; "" of a cell that is empty, None where none was given.
+
+        Raises: BadInput if it is a range of several cells, the cell's error if it holds one.
+        """
+        if raw is None:
+            return None
+        cell = _any_cell(self._one_cell(raw, arg_name), arg_name)
+        return "" if cell is None else cell
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": ["string", "number", "boolean", "null"]}
+
+    def describe(self) -> str:
+        return "a value"
 
 
 class Choice(_Option):

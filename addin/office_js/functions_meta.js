@@ -62,6 +62,74 @@ globalThis.SHOPSHEET_CATALOGUE = {
       }
     },
     {
+      "name": "ASPECTS",
+      "formula": "SHOP.ASPECTS",
+      "signature": "SHOP.ASPECTS(text, [aspects], [layout])",
+      "summary": {
+        "en": "What texts judge (price, battery, 物流 ...), in their own words, and how.",
+        "zh": "文本评价了什么（价格、电池、物流等）、用了哪些词、评价如何。"
+      },
+      "returns": {
+        "en": "positive, negative, neutral or mixed per aspect; or a table with words and places.",
+        "zh": "每个方面的 positive、negative、neutral 或 mixed；或包含词语和位置的表格。"
+      },
+      "args": [
+        {
+          "name": "text",
+          "help": {
+            "en": "One cell or a range of texts. An empty cell gives an empty answer.",
+            "zh": "一个单元格或一个文本区域。空单元格得到空结果。"
+          },
+          "required": true,
+          "range": true,
+          "choices": [],
+          "type": "any"
+        },
+        {
+          "name": "aspects",
+          "help": {
+            "en": "Aspects to look for, in your own words: a range or a list such as \"price;battery life;售后服务\". Each becomes a column. All that the texts judge if left out.",
+            "zh": "要查找的方面，用您自己的说法：区域或列表，如 \"价格;电池续航;售后服务\"。每个方面一列。省略时列出文本评价的所有方面。"
+          },
+          "required": false,
+          "range": true,
+          "choices": [],
+          "type": "any"
+        },
+        {
+          "name": "layout",
+          "help": {
+            "en": "\"wide\": a column per aspect, blank where a text does not mention it; \"long\": a table with a row for each aspect found. wide with aspects, else long.",
+            "zh": "\"wide\" 每个方面一列，文本未提到时为空；\"long\" 每个找到的方面一行的表格。给出 aspects 时为 wide，否则为 long。"
+          },
+          "required": false,
+          "range": false,
+          "choices": [
+            "long",
+            "wide"
+          ],
+          "type": "string"
+        }
+      ],
+      "example": {
+        "formula": "=SHOP.ASPECTS({\"The screen is great but the battery is terrible\"},\"screen;battery\")",
+        "args": [
+          [
+            [
+              "The screen is great but the battery is terrible"
+            ]
+          ],
+          "screen;battery"
+        ],
+        "answer": [
+          [
+            "positive",
+            "negative"
+          ]
+        ]
+      }
+    },
+    {
       "name": "CLEAN",
       "formula": "SHOP.CLEAN",
       "signature": "SHOP.CLEAN(text, [output])",
@@ -106,6 +174,163 @@ globalThis.SHOPSHEET_CATALOGUE = {
           "<p>Great&nbsp;value!!!!!! 😀</p>"
         ],
         "answer": "Great value! 😀"
+      }
+    },
+    {
+      "name": "KEYWORDS",
+      "formula": "SHOP.KEYWORDS",
+      "signature": "SHOP.KEYWORDS(text, [top_n], [scope], [stop_words])",
+      "summary": {
+        "en": "The phrases that texts are about, in English or Chinese.",
+        "zh": "文本所谈内容的关键短语，支持中文和英文。"
+      },
+      "returns": {
+        "en": "top_n columns of phrases beside each text, blank where there are fewer; or the table.",
+        "zh": "每条文本旁 top_n 列短语，不足时留空；或短语表。"
+      },
+      "args": [
+        {
+          "name": "text",
+          "help": {
+            "en": "One cell or a range of texts. An empty cell gives an empty answer.",
+            "zh": "一个单元格或一个文本区域。空单元格得到空结果。"
+          },
+          "required": true,
+          "range": true,
+          "choices": [],
+          "type": "any"
+        },
+        {
+          "name": "top_n",
+          "help": {
+            "en": "How many phrases, the best first: columns beside each text, or rows of the table. 5 if left out.",
+            "zh": "短语个数，最好的在前：每条文本旁的列数，或表格的行数。省略时为 5。"
+          },
+          "required": false,
+          "range": false,
+          "choices": [],
+          "type": "number"
+        },
+        {
+          "name": "scope",
+          "help": {
+            "en": "\"cell\": the phrases of each text in columns; \"range\": a table of the phrases of all texts, with score, texts that hold them, their share and a row to read. cell if left out.",
+            "zh": "\"cell\" 在各列给出每条文本的短语；\"range\" 给出整个区域的短语表：得分、出现的文本数、占比和例句所在行。省略时为 cell。"
+          },
+          "required": false,
+          "range": false,
+          "choices": [
+            "cell",
+            "range"
+          ],
+          "type": "string"
+        },
+        {
+          "name": "stop_words",
+          "help": {
+            "en": "Words to leave out, such as your brand: a range with one in each cell, or \"a;b;c\".",
+            "zh": "要排除的词，例如您的品牌：一个区域（每格一个），或写成“甲;乙;丙”。"
+          },
+          "required": false,
+          "range": true,
+          "choices": [],
+          "type": "any"
+        }
+      ],
+      "example": {
+        "formula": "=SHOP.KEYWORDS(\"Great battery life, but the side seam of the case came apart.\",3)",
+        "args": [
+          "Great battery life, but the side seam of the case came apart.",
+          3
+        ],
+        "answer": [
+          [
+            "battery life",
+            "side seam",
+            "case"
+          ]
+        ]
+      }
+    },
+    {
+      "name": "TOPICS",
+      "formula": "SHOP.TOPICS",
+      "signature": "SHOP.TOPICS(text, [model_or_labels], [max_topics], [language])",
+      "summary": {
+        "en": "What texts are about: topics by name, how many mention each, and how they feel.",
+        "zh": "文本谈论什么：主题名称、提到它的文本数，以及相关情感。"
+      },
+      "returns": {
+        "en": "A table: sentiment is that of the sentences on the topic; effect is how texts with it differ from the others in sentiment, with a 95 % interval.",
+        "zh": "一个表格：sentiment 是谈到该主题的句子的情感；effect 是提到它的文本与其他文本的情感之差，附 95% 区间。"
+      },
+      "args": [
+        {
+          "name": "text",
+          "help": {
+            "en": "The column of texts. A text may mention several topics. Empty cells and errors are left out.",
+            "zh": "一列文本。一条文本可以提到多个主题。空单元格和错误值不计入。"
+          },
+          "required": true,
+          "range": true,
+          "choices": [],
+          "type": "any"
+        },
+        {
+          "name": "model_or_labels",
+          "help": {
+            "en": "Topics of your own, two or more: a range or \"delivery;price\". Or the name of saved topics (see shopsheet train): then each text gets the one it says most of. Found in the texts if left out.",
+            "zh": "您自己的主题，至少两个：一个区域或“物流;价格”。也可以是已保存主题的名称（见 shopsheet train），此时每条文本得到它谈得最多的主题。省略时从文本中找出主题。"
+          },
+          "required": false,
+          "range": true,
+          "choices": [],
+          "type": "any"
+        },
+        {
+          "name": "max_topics",
+          "help": {
+            "en": "How many topics to find at most, from 1 to 100. 12 if left out.",
+            "zh": "最多找出多少个主题，1 到 100。省略时为 12。"
+          },
+          "required": false,
+          "range": false,
+          "choices": [],
+          "type": "number"
+        },
+        {
+          "name": "language",
+          "help": {
+            "en": "Language of names and terms where texts are mixed: \"en\", \"zh\", or \"auto\" for that of most texts. auto if left out.",
+            "zh": "文本有多种语言时名称和词语所用的语言：\"en\"、\"zh\"，或 \"auto\"（多数文本的语言）。省略时为 auto。"
+          },
+          "required": false,
+          "range": false,
+          "choices": [
+            "auto",
+            "en",
+            "zh"
+          ],
+          "type": "string"
+        }
+      ],
+      "example": {
+        "formula": "=SHOP.TOPICS({\"The battery lasts two days.\";\"Delivery was slow.\";\"Slow delivery, great battery.\"},\"battery;delivery\")",
+        "args": [
+          [
+            [
+              "The battery lasts two days."
+            ],
+            [
+              "Delivery was slow."
+            ],
+            [
+              "Slow delivery, great battery."
+            ]
+          ],
+          "battery;delivery"
+        ],
+        "answer": []
       }
     },
     {
@@ -192,7 +417,7 @@ globalThis.SHOPSHEET_CATALOGUE = {
         }
       ],
       "example": {
-        "formula": "=SHOP.SEGMENT({\"Ann\";\"Ann\";\"Bo\"},{\"2024-05-01\";\"2024-05-20\";\"2024-01-15\"},{40.0;25.0;10.0})",
+        "formula": "=SHOP.SEGMENT({\"Ann\";\"Ann\";\"Bo\"},{\"2024-05-01\";\"2024-05-20\";\"2024-01-15\"},{40;25;10})",
         "args": [
           [
             [
@@ -261,6 +486,480 @@ globalThis.SHOPSHEET_CATALOGUE = {
             126,
             1,
             10.0
+          ]
+        ]
+      }
+    },
+    {
+      "name": "CLASSIFY",
+      "formula": "SHOP.CLASSIFY",
+      "signature": "SHOP.CLASSIFY(text, labels, [descriptions], [multi], [examples], [min_confidence])",
+      "summary": {
+        "en": "Each text under labels of your own, by what it means; a few examples sharpen it.",
+        "zh": "按您自己的标签、依据含义为每条文本分类；少量示例会更准。"
+      },
+      "returns": {
+        "en": "The label of each text, or its labels.",
+        "zh": "每条文本的标签（一个或多个）。"
+      },
+      "args": [
+        {
+          "name": "text",
+          "help": {
+            "en": "One cell or a range of texts. An empty cell gives an empty answer.",
+            "zh": "一个单元格或一个文本区域。空单元格得到空结果。"
+          },
+          "required": true,
+          "range": true,
+          "choices": [],
+          "type": "any"
+        },
+        {
+          "name": "labels",
+          "help": {
+            "en": "The labels to choose from: a range with one in each cell, or \"price;quality\".",
+            "zh": "可选的标签：一个区域（每格一个），或写成“价格;质量”。"
+          },
+          "required": true,
+          "range": true,
+          "choices": [],
+          "type": "any"
+        },
+        {
+          "name": "descriptions",
+          "help": {
+            "en": "What each label is about, in a few words: as many as labels, in their order. It helps where a label alone says little.",
+            "zh": "用几个字说明每个标签指什么：数量和顺序与 labels 相同。标签本身说明不了多少时很有用。"
+          },
+          "required": false,
+          "range": true,
+          "choices": [],
+          "type": "any"
+        },
+        {
+          "name": "multi",
+          "help": {
+            "en": "TRUE gives all labels that apply, with a semicolon between them; FALSE the most probable one. FALSE if left out.",
+            "zh": "TRUE 给出所有适用的标签，用分号隔开；FALSE 只给最可能的一个。省略时为 FALSE。"
+          },
+          "required": false,
+          "range": false,
+          "choices": [],
+          "type": "boolean"
+        },
+        {
+          "name": "examples",
+          "help": {
+            "en": "Texts that you have labelled: two columns, text and label. A row that is not filled in is left out.",
+            "zh": "您已标注的文本：两列，文本和标签。没有填全的行不计入。"
+          },
+          "required": false,
+          "range": true,
+          "choices": [],
+          "type": "any"
+        },
+        {
+          "name": "min_confidence",
+          "help": {
+            "en": "From 0 to 1: where no label is as probable as this, the answer is #N/A. 0 if left out; with multi 0.5.",
+            "zh": "0 到 1 之间的数：没有标签达到这一概率时返回 #N/A。省略时为 0；multi 为 TRUE 时为 0.5。"
+          },
+          "required": false,
+          "range": false,
+          "choices": [],
+          "type": "number"
+        }
+      ],
+      "example": {
+        "formula": "=SHOP.CLASSIFY(\"Where is my parcel?\",\"delivery;payment;size and fit\")",
+        "args": [
+          "Where is my parcel?",
+          "delivery;payment;size and fit"
+        ],
+        "answer": "delivery"
+      }
+    },
+    {
+      "name": "SIMILAR",
+      "formula": "SHOP.SIMILAR",
+      "signature": "SHOP.SIMILAR(lookup_text, lookup_array, [return_array], [if_not_found], [top_n], [min_score])",
+      "summary": {
+        "en": "Looks up a text by its meaning, as XLOOKUP does by its letters.",
+        "zh": "按含义查找文本，就像 XLOOKUP 按字面查找。"
+      },
+      "returns": {
+        "en": "The nearest text, or what stands beside it in return_array.",
+        "zh": "含义最接近的文本，或 return_array 中与它同一行的值。"
+      },
+      "args": [
+        {
+          "name": "lookup_text",
+          "help": {
+            "en": "One cell or a range of texts to look for. An empty cell gives an empty answer.",
+            "zh": "要查找的一个单元格或一个文本区域。空单元格得到空结果。"
+          },
+          "required": true,
+          "range": true,
+          "choices": [],
+          "type": "any"
+        },
+        {
+          "name": "lookup_array",
+          "help": {
+            "en": "The column of texts to look in. The very text comes before all others; of equals the first counts.",
+            "zh": "在其中查找的一列文本。完全相同的文本优先；同样接近时取第一个。"
+          },
+          "required": true,
+          "range": true,
+          "choices": [],
+          "type": "any"
+        },
+        {
+          "name": "return_array",
+          "help": {
+            "en": "The column to answer from, as long as lookup_array. The text found if left out.",
+            "zh": "返回结果所在的列，与 lookup_array 等长。省略时返回找到的文本。"
+          },
+          "required": false,
+          "range": true,
+          "choices": [],
+          "type": "any"
+        },
+        {
+          "name": "if_not_found",
+          "help": {
+            "en": "The answer where nothing is near enough. #N/A if left out.",
+            "zh": "没有足够接近的文本时返回的值。省略时为 #N/A。"
+          },
+          "required": false,
+          "range": false,
+          "choices": [],
+          "type": "any"
+        },
+        {
+          "name": "top_n",
+          "help": {
+            "en": "How many to find, the nearest first, each in a column of its own. 1 if left out.",
+            "zh": "要找几个，最接近的在前，每个占一列。省略时为 1。"
+          },
+          "required": false,
+          "range": false,
+          "choices": [],
+          "type": "number"
+        },
+        {
+          "name": "min_score",
+          "help": {
+            "en": "How near in meaning, from 0 (anything) to 1 (the very text). 0.5 if left out.",
+            "zh": "含义要多接近，从 0（不限）到 1（文本相同）。省略时为 0.5。"
+          },
+          "required": false,
+          "range": false,
+          "choices": [],
+          "type": "number"
+        }
+      ],
+      "example": {
+        "formula": "=SHOP.SIMILAR(\"earphones without a cable\",{\"phone case\";\"wireless headphones\";\"desk lamp\"})",
+        "args": [
+          "earphones without a cable",
+          [
+            [
+              "phone case"
+            ],
+            [
+              "wireless headphones"
+            ],
+            [
+              "desk lamp"
+            ]
+          ]
+        ],
+        "answer": "wireless headphones"
+      }
+    },
+    {
+      "name": "SUMMARIZE",
+      "formula": "SHOP.SUMMARIZE",
+      "signature": "SHOP.SUMMARIZE(texts, [group_by], [max_words])",
+      "summary": {
+        "en": "What reviews say, in sentences that stand in them, praise and complaint alike.",
+        "zh": "用评论里原有的句子概括评论内容，好评和差评都有。"
+      },
+      "returns": {
+        "en": "Sentences, each with the rows of texts that say so: its own, then others; +2 is two more.",
+        "zh": "若干句子，每句后面是 texts 中这样说的行号：先是它自己的，再是其他的；+2 表示另有两行。"
+      },
+      "args": [
+        {
+          "name": "texts",
+          "help": {
+            "en": "The column of texts. Empty cells and errors are left out.",
+            "zh": "一列文本。空单元格和错误值不计入。"
+          },
+          "required": true,
+          "range": true,
+          "choices": [],
+          "type": "any"
+        },
+        {
+          "name": "group_by",
+          "help": {
+            "en": "A column as long as texts: each of its values gets a row of its own. Rows without one are left out. One summary of all if left out.",
+            "zh": "与 texts 等长的一列：每个值单独一行；没有值的行不计入。省略时全部合成一条概括。"
+          },
+          "required": false,
+          "range": true,
+          "choices": [],
+          "type": "any"
+        },
+        {
+          "name": "max_words",
+          "help": {
+            "en": "How long a summary may be, row numbers aside; a Chinese character counts as a word. 60 if left out.",
+            "zh": "概括最长多少词，不含行号；一个汉字算一个词。省略时为 60。"
+          },
+          "required": false,
+          "range": false,
+          "choices": [],
+          "type": "number"
+        }
+      ],
+      "example": {
+        "formula": "=SHOP.SUMMARIZE({\"The battery lasts two days.\";\"The strap broke within a week. The battery lasts two days\";\"The battery lasts two days.\"})",
+        "args": [
+          [
+            [
+              "The battery lasts two days."
+            ],
+            [
+              "The strap broke within a week. The battery lasts two days"
+            ],
+            [
+              "The battery lasts two days."
+            ]
+          ]
+        ],
+        "answer": "The battery lasts two days [1, 2, 3]; The strap broke within a week [2]"
+      }
+    },
+    {
+      "name": "NEEDS",
+      "formula": "SHOP.NEEDS",
+      "signature": "SHOP.NEEDS(text, [taxonomy], [output])",
+      "summary": {
+        "en": "The need behind each review, question or post, in English or Chinese.",
+        "zh": "每条评论、提问或帖子背后的需求，支持中文和英文。"
+      },
+      "returns": {
+        "en": "The need in a few words, blank where none is named; four columns; or a table. Actionability: high names what is asked for, medium does not, low asks for nothing; unsure is one lower.",
+        "zh": "用几个词表达的需求，没有说明需求时为空；或四列；或表格。可行动性：high 说明了要什么，medium 没有说明，low 没有要求；把握不大时低一级。"
+      },
+      "args": [
+        {
+          "name": "text",
+          "help": {
+            "en": "One cell or a range of texts. An empty cell gives an empty answer.",
+            "zh": "一个单元格或一个文本区域。空单元格得到空结果。"
+          },
+          "required": true,
+          "range": true,
+          "choices": [],
+          "type": "any"
+        },
+        {
+          "name": "taxonomy",
+          "help": {
+            "en": "Your own list of needs, matched by meaning: a range or \"faster delivery;lower price\". The need in the text's words if left out.",
+            "zh": "您自己的需求清单，按含义匹配：一个区域，或写成“配送更快;价格更低”。省略时用文本自己的词表达。"
+          },
+          "required": false,
+          "range": true,
+          "choices": [],
+          "type": "any"
+        },
+        {
+          "name": "output",
+          "help": {
+            "en": "\"label\": the need; \"kind\": complaint, question, suggestion, praise, purchase intent or other; \"all\": need, kind, actionability and evidence; \"ranked\": a table of the range's needs. label if left out.",
+            "zh": "\"label\" 需求；\"kind\" 类型：complaint（抱怨）、question（提问）、suggestion（建议）、praise（表扬）、purchase intent（购买意向）或 other（其他）；\"all\" 需求、类型、可行动性和原文依据；\"ranked\" 整个区域的需求排行表。省略时为 label。"
+          },
+          "required": false,
+          "range": false,
+          "choices": [
+            "label",
+            "kind",
+            "all",
+            "ranked"
+          ],
+          "type": "string"
+        }
+      ],
+      "example": {
+        "formula": "=SHOP.NEEDS(\"Please bring back the vanilla flavour.\")",
+        "args": [
+          "Please bring back the vanilla flavour."
+        ],
+        "answer": "bring back the vanilla flavour"
+      }
+    },
+    {
+      "name": "PROFILE",
+      "formula": "SHOP.PROFILE",
+      "signature": "SHOP.PROFILE(ids, texts, [dates], [orders], [channels], [fields], [as_of])",
+      "summary": {
+        "en": "Customers by what they write and buy, in shop, social media and service.",
+        "zh": "按客户在店铺、社交媒体和客服中写的和买的，为每位客户画像。"
+      },
+      "returns": {
+        "en": "A table with a row per customer, its columns named in the first row.",
+        "zh": "每位客户一行的表格，第一行是列名。"
+      },
+      "args": [
+        {
+          "name": "ids",
+          "help": {
+            "en": "The customer of each text: a column of ids or names. A row without one is left out.",
+            "zh": "每条文本的客户：一列编号或姓名。没有的行不计入。"
+          },
+          "required": true,
+          "range": true,
+          "choices": [],
+          "type": "any"
+        },
+        {
+          "name": "texts",
+          "help": {
+            "en": "Reviews, questions or posts: a column as long as ids.",
+            "zh": "评论、提问或帖子：与 ids 等长的一列。"
+          },
+          "required": true,
+          "range": true,
+          "choices": [],
+          "type": "any"
+        },
+        {
+          "name": "dates",
+          "help": {
+            "en": "The date of each text: a column as long as ids. Needed for the trend of sentiment.",
+            "zh": "每条文本的日期：与 ids 等长的一列。情感趋势需要它。"
+          },
+          "required": false,
+          "range": true,
+          "choices": [],
+          "type": "any"
+        },
+        {
+          "name": "orders",
+          "help": {
+            "en": "A range of three columns, id, date and amount, with a row per order; refunds below 0. It has rows of its own, as many as you like.",
+            "zh": "三列的区域：编号、日期、金额，每个订单一行，退款为负数。行数不必与 ids 相同。"
+          },
+          "required": false,
+          "range": true,
+          "choices": [],
+          "type": "any"
+        },
+        {
+          "name": "channels",
+          "help": {
+            "en": "Where each text comes from, such as shop, social or service: a column as long as ids.",
+            "zh": "每条文本来自哪里，如店铺、社交媒体或客服：与 ids 等长的一列。"
+          },
+          "required": false,
+          "range": true,
+          "choices": [],
+          "type": "any"
+        },
+        {
+          "name": "fields",
+          "help": {
+            "en": "Columns, in your order; all if left out. Blank if too little is known: trend under 6 dated texts on 3 days, price sensitivity under 5 texts, channel under 3 with half in one, next order under 4 order days or silent for 2 gaps.",
+            "zh": "要哪些列，按您的顺序；省略时为全部。所知太少则为空：趋势需至少 3 天的 6 条有日期文本，价格敏感度需 5 条，渠道需 3 条且一个过半，下次订单需 4 个下单日且未沉默超过 2 个间隔。"
+          },
+          "required": false,
+          "range": true,
+          "choices": [],
+          "type": "any"
+        },
+        {
+          "name": "as_of",
+          "help": {
+            "en": "The day from which recency counts; later rows are not looked at. The last date of the data if left out.",
+            "zh": "计算最近一次的基准日，之后的行不计入。省略时为数据中的最后一天。"
+          },
+          "required": false,
+          "range": false,
+          "choices": [],
+          "type": "any"
+        }
+      ],
+      "example": {
+        "formula": "=SHOP.PROFILE({\"Ann\";\"Bo\"},{\"love the battery\";\"slow delivery\"},{\"2024-05-20\";\"2024-05-21\"},{\"Ann\",\"2024-05-01\",40;\"Ann\",\"2024-05-18\",25},,\"id;days since last;purchases;total;last seen;texts\")",
+        "args": [
+          [
+            [
+              "Ann"
+            ],
+            [
+              "Bo"
+            ]
+          ],
+          [
+            [
+              "love the battery"
+            ],
+            [
+              "slow delivery"
+            ]
+          ],
+          [
+            [
+              "2024-05-20"
+            ],
+            [
+              "2024-05-21"
+            ]
+          ],
+          [
+            [
+              "Ann",
+              "2024-05-01",
+              40.0
+            ],
+            [
+              "Ann",
+              "2024-05-18",
+              25.0
+            ]
+          ],
+          null,
+          "id;days since last;purchases;total;last seen;texts"
+        ],
+        "answer": [
+          [
+            "id",
+            "days since last",
+            "purchases",
+            "total",
+            "last seen",
+            "texts"
+          ],
+          [
+            "Ann",
+            3,
+            2,
+            65.0,
+            "2024-05-20",
+            1
+          ],
+          [
+            "Bo",
+            "",
+            "",
+            "",
+            "2024-05-21",
+            1
           ]
         ]
       }

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from server.settings import Settings
 from udfs.errors import BadInput, CellError, ShopsheetError
 
 # What came back for one cell: the stored form of the model's output, an error, or None where
@@ -64,6 +65,13 @@ class Capability(ABC):
     name: str  # as the catalogue says it
     model: str  # name of the worker that owns the model
     stored_as: str  # what `run` makes; part of the store key, so capabilities may share it
+
+    def resolve(self, args: Mapping[str, Any], settings: Settings) -> Mapping[str, Any]:
+        """The arguments, with what they name on this machine; mostly as they are.
+
+        Raises: BadInput if there is nothing of that name.
+        """
+        return args
 
     @abstractmethod
     def prepare(self, args: Mapping[str, Any]) -> list[str | None]:

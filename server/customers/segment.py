@@ -36,7 +36,7 @@ def segment(
     end = None if as_of is None else _DAY_ZERO + as_of
     summary = summarise(clean_orders(ids, dates, money), end)
     columns = _rfm(summary, bins) if method == "RFM" else _clv(summary)
-    header = list(SEGMENT.spills.columns[method])
+    header = list(SEGMENT.columns({"method": method}))
     return [header, *(list(row) for row in zip(*columns, strict=True))]
 
 

@@ -13,7 +13,7 @@ Source: table filling with pair classes, after Zhang et al. 2021 (ACOS: Cai et a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -80,12 +80,14 @@ class AspectDecoder:
         offsets: Sequence[np.ndarray],
         styles: Sequence[str],
         sets: Sequence[str] | None = None,
+        texts: Sequence[str] | None = None,
     ) -> list[list[FoundAspect]]:
         """The aspects of each text, in the order of the text.
 
         outputs: a (T, K) array per text, [CLS] first and [SEP] last, no padding; offsets: (T, 2),
         characters of each token (0, 0 for the special ones). With `sets`, a text's category is the
-        likeliest fine one of that data set; else the likeliest shop category.
+        likeliest fine one of that data set; else the likeliest shop category. With the normalised
+        `texts`, no span begins or ends within an English word.
         """
         found: list[list[FoundAspect]] = []
         for start in range(0, len(outputs), CHUNK_TEXTS):
@@ -93,7 +95,9 @@ class AspectDecoder:
             found += self._decode_chunk(
                 outputs[part], offsets[part], styles[part], None if sets is None else sets[part]
             )
-        return found
+        if texts is None:
+            return found
+        return [whole_words(one, text) for one, text in zip(found, texts, strict=True)]
 
     def _decode_chunk(
         self,
@@ -196,6 +200,28 @@ class AspectDecoder:
         return product + self._tensors[f"{name}.bias"]
 
 
+def whole_words(found: Sequence[FoundAspect], text: str) -> list[FoundAspect]:
+    """The aspects with spans grown to whole words (of ASCII); the surest of those that meet."""
+
+    def grown(span: Span | None) -> Span | None:
+        if span is None:
+            return None
+        start, end = span
+        while start > 0 and _in_word(text[start - 1 : start + 1]):
+            start -= 1
+        while end < len(text) and _in_word(text[end - 1 : end + 1]):
+            end += 1
+        return start, end
+
+    best: dict[tuple[Span | None, Span | None], FoundAspect] = {}
+    for one in found:
+        whole = replace(one, aspect=grown(one.aspect), opinion=grown(one.opinion))
+        key = whole.aspect, whole.opinion
+        if key not in best or whole.pair_probability > best[key].pair_probability:
+            best[key] = whole
+    return list(best.values())
+
+
 def own_tags(flat: np.ndarray, style: np.ndarray, styles: int) -> np.ndarray:
     """Each token's tag logits in its own style. Shape: (N, 2, 3), by role and tag."""
     tags = flat[:, : styles * 2 * TAGS].reshape(len(flat), styles, 2, TAGS)
@@ -296,6 +322,11 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
     probabilities: np.ndarray = powers / powers.sum(axis=-1, keepdims=True)
     return probabilities
+
+
+def _in_word(two: str) -> bool:
+    """Whether there is no word end between these two characters."""
+    return two.isascii() and two.isalnum()
 
 
 def _characters(found: Candidates, row: int, characters: np.ndarray) -> Span | None:

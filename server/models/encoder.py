@@ -218,7 +218,7 @@ class Encoder:
     ) -> list[list[FoundAspect]]:
         assert self._decoder is not None
         styles = [self._styles["zh" if _HAN.search(text) else "en"] for text in normal]
-        found = self._decoder.decode(outputs, places, styles)
+        found = self._decoder.decode(outputs, places, styles, texts=normal)
         return [
             aspects if text == clean or not aspects else in_original(aspects, text)
             for aspects, text, clean in zip(found, texts, normal, strict=True)

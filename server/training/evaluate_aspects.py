@@ -98,7 +98,8 @@ def decoded(
 ) -> list[list[AspectOpinion]]:
     """What the decoder finds in the rows, with the fine categories of their data sets."""
     styles, sets = [row.style for row in rows], [row.set_name for row in rows]
-    found = decoder.decode(made.outputs, made.offsets, styles, sets)
+    texts = [row.text for row in rows]
+    found = decoder.decode(made.outputs, made.offsets, styles, sets, texts)
     return [[_plain(item) for item in one] for one in found]
 
 

@@ -42,7 +42,7 @@ SOURCES = (
 LEAST_DOCUMENTS = 13
 PRIOR = 4.0  # marks that stand for what is not known of a word
 _DETERMINERS = frozenset(
-    "the a an my your his her its our their this that these no any some each".split()
+    "the a an my your his her its our their no any some each".split()  # not "this seems"
 )
 _VERBAL = frozenset(
     "to can will would could should may might must i we you they he she it don't doesn't didn't "

@@ -44,7 +44,7 @@ from server.training.run import Run
 from udfs.errors import BadInput
 
 CALIBRATION_TEXTS = 300  # of each language
-READ_AS = {"en": "en_memd", "zh": "zh_cosmetics"}  # the style in which a user's text is read
+READ_AS = {"en": "en_acos", "zh": "zh_cosmetics"}  # the style in which a user's text is read
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,135 @@
+"""SIMILAR: a lookup by meaning, exact matches first."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from itertools import chain
+from typing import Any
+
+from server.capabilities.base import Outcome, column_of
+from server.capabilities.reading import ReadingCapability, read_texts, texts_of
+from server.semantics.nearest import Lookup
+from server.semantics.recent import Recent
+from udfs.errors import BadInput, CellError, NotReady, ShopsheetError, short
+from udfs.kinds import number_text
+
+MOST_COORDINATES = 60_000_000  # of the lookups in memory: 240 MB
+DECIMALS = 4
+
+
+class Similar(ReadingCapability):
+    """Values beside the texts nearest in meaning.
+
+    Columns that were looked up in lately stay in memory as one matrix; without it the answers
+    would be the same.
+    """
+
+    name = "similar"
+
+    def __init__(self) -> None:
+        self._lookups: Recent[Lookup] = Recent(MOST_COORDINATES, lambda lookup: lookup.size)
+
+    def prepare(self, args: Mapping[str, Any]) -> list[str | None]:
+        _values(args, _column(args))
+        return texts_of(args["lookup_text"])
+
+    def further(
+        self, model: Any, args: Mapping[str, Any], outcomes: Sequence[Outcome]
+    ) -> Sequence[str]:
+        texts = texts_of([_column(args)])
+        if _key(model, texts) in self._lookups:
+            return ()
+        return [text for text in texts if text is not None]
+
+    def answer(
+        self, model: Any, args: Mapping[str, Any], outcomes: Sequence[Outcome]
+    ) -> list[list[Any]]:
+        column, count = _column(args), args["top_n"]
+        values = _values(args, column)
+        grid = args["lookup_text"]
+        cells = list(chain.from_iterable(grid))
+        asked = len(cells)
+        lookup = self._lookup(model, texts_of([column]), outcomes[asked:])
+        readings, places = read_texts(model, outcomes[:asked])
+        wanted = [cells[place].strip() for place in places]
+        found = lookup.find(wanted, readings.vectors, count)
+        answers: list[list[Any]] = []
+        for cell, outcome in zip(cells, outcomes[:asked], strict=True):
+            if isinstance(outcome, bytes):
+                shown = _show(next(found), column, values, args)
+            elif isinstance(outcome, ShopsheetError):
+                shown = [outcome.to_cell()] * count
+            else:
+                shown = [cell if isinstance(cell, CellError) else ""] * count
+            answers.append(shown)
+        if count > 1:
+            return answers
+        width = len(grid[0])
+        flat = [row[0] for row in answers]
+        return [flat[start : start + width] for start in range(0, len(flat), width)]
+
+    def _lookup(
+        self, model: Any, texts: Sequence[str | None], outcomes: Sequence[Outcome]
+    ) -> Lookup:
+        """The column as a matrix: from memory, or from what was read of its texts."""
+
+        def make() -> Lookup:
+            rows = [row for row, text in enumerate(texts) if text is not None]
+            if len(outcomes) != len(rows):  # it went from memory since `further` saw it there
+                raise NotReady("Too many columns are looked up in at once. Try again.")
+            readings, places = read_texts(model, outcomes)
+            return Lookup(texts, [rows[place] for place in places], readings.vectors)
+
+        if any(isinstance(outcome, ShopsheetError) for outcome in outcomes):
+            return make()  # a text that could not be read may be readable the next time
+        return self._lookups.get(_key(model, texts), make)
+
+
+def _column(args: Mapping[str, Any]) -> list[Any]:
+    return column_of(args["lookup_array"], "lookup_array")
+
+
+def _values(args: Mapping[str, Any], column: Sequence[Any]) -> list[Any]:
+    """What to answer with, per row of the column."""
+    if args["return_array"] is None:
+        return list(column)
+    values = column_of(args["return_array"], "return_array")
+    if len(values) != len(column):
+        raise BadInput(
+            f"return_array has {len(values):,} cells and lookup_array {len(column):,}; expected as "
+            "many of each. Select the same rows in both."
+        )
+    return values
+
+
+def _key(model: Any, texts: Sequence[str | None]) -> Hashable:
+    return model.version, model.backend, tuple(texts)
+
+
+def _show(
+    found: Sequence[tuple[int, float]],
+    column: Sequence[Any],
+    values: Sequence[Any],
+    args: Mapping[str, Any],
+) -> list[Any]:
+    least, count = args["min_score"], args["top_n"]
+    near = [values[row] for row, score in found if round(score, DECIMALS) >= least]
+    if not near:
+        near = [_not_found(found, column, least, args["if_not_found"])]
+    shown = ["" if value is None else value for value in near]
+    return shown + [""] * (count - len(shown))
+
+
+def _not_found(
+    found: Sequence[tuple[int, float]], column: Sequence[Any], least: float, instead: Any
+) -> Any:
+    if instead is not None:
+        return instead
+    if not found:
+        return CellError("#N/A", "lookup_array holds no text")
+    row, score = found[0]
+    return CellError(
+        "#N/A",
+        f"the nearest is {short(column[row])}, whose score {number_text(round(score, DECIMALS))} "
+        f"is below min_score {number_text(least)}",
+    )

@@ -1,0 +1,64 @@
+"""Which of the aspects that a user names a text's own words mean."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from server.models.aspect_categories import SHOP_CATEGORIES, category_of_words
+
+# Chosen on the training parts of the aspect sets: server.training.evaluate_matching.
+SAME_MEANING = 0.62  # least cosine of a phrase and a name that mean the same
+SAME_CATEGORY = 0.35  # least cosine where both also belong to one category
+NAMES_CATEGORY = 0.55  # least cosine of a name and a category that it stands for
+OPEN_CATEGORIES = ("overall", "other")  # say nothing of what is judged
+
+_HAN = re.compile("[\u4e00-\u9fff]")
+
+
+class AspectMatcher:
+    """Tells the named aspects of a phrase and its category.
+
+    `name_vectors` (names, width) and `category_vectors` (categories, width), in the order of
+    SHOP_CATEGORIES, have length 1.
+    """
+
+    def __init__(
+        self, names: Sequence[str], name_vectors: np.ndarray, category_vectors: np.ndarray
+    ) -> None:
+        self._names = [name.casefold() for name in names]
+        self._vectors = name_vectors
+        near = name_vectors @ category_vectors.T
+        self._category = [
+            category_of_words(name.casefold()) or _nearest(row)
+            for name, row in zip(names, near, strict=True)
+        ]
+
+    def match(self, phrase: str | None, vector: np.ndarray | None, category: str) -> np.ndarray:
+        """Which names a phrase (None if unsaid) of this category means, shape (names,) bool."""
+        same_category = np.array(
+            [category == own and category not in OPEN_CATEGORIES for own in self._category]
+        )
+        if phrase is None or vector is None:
+            return np.asarray(same_category)
+        near = self._vectors @ vector
+        said = np.array([_holds(phrase.casefold(), name) for name in self._names])
+        close = same_category & (near >= SAME_CATEGORY)
+        return np.asarray(said | (near >= SAME_MEANING) | close)
+
+
+def _nearest(near_categories: np.ndarray) -> str | None:
+    best = int(near_categories.argmax())
+    return SHOP_CATEGORIES[best] if near_categories[best] >= NAMES_CATEGORY else None
+
+
+def _holds(phrase: str, name: str) -> bool:
+    """Whether one of the two holds the other as whole words."""
+    if not name or not phrase:
+        return False
+    if _HAN.search(name):
+        return name in phrase or (len(phrase) > 1 and phrase in name)
+    short, long = sorted((name, phrase), key=len)
+    return re.search(rf"\b{re.escape(short)}(?:s|es)?\b", long) is not None
