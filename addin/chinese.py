@@ -25,9 +25,8 @@ CHINESE: dict[str, str] = {
     "What texts are about: topics by name, how many mention each, and how they feel.": (
         "文本谈论什么：主题名称、提到它的文本数，以及相关情感。"
     ),
-    "The column of texts. A text may mention several topics. Empty cells and errors are left out.": (
-        "一列文本。一条文本可以提到多个主题。空单元格和错误值不计入。"
-    ),
+    "The column of texts. A text may mention several topics. Empty cells and errors are left "
+    "out.": ("一列文本。一条文本可以提到多个主题。空单元格和错误值不计入。"),
     'Topics of your own, two or more: a range or "delivery;price". Or the name of saved topics '
     "(see shopsheet train): then each text gets the one it says most of. Found in the texts if "
     "left out.": (

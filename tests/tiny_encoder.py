@@ -133,4 +133,6 @@ def _tensors(
         layer_norm(f"{layer}.output.LayerNorm")
     tensors["classifier.weight"] = (directions * (6 / hidden)).astype(np.float16)
     tensors["classifier.bias"] = np.zeros(len(labels), dtype=np.float16)
+    if settings.get("embedding_layer"):
+        dense("embedder", hidden, 2 * hidden)
     return tensors

@@ -142,8 +142,7 @@ def _long(
             continue
         # The text was read without the spaces around it; the user counts in the cell.
         cell = cells[place]
-        shift = len(cell) - len(cell.lstrip())
-        start, end = int(one["aspect_start"]), int(one["aspect_end"])
+        before = cell[: len(cell) - len(cell.lstrip()) + int(one["aspect_start"])]
         opinion = _words(str(texts[place]), one["opinion_start"], one["opinion_end"])
         yield [
             place + 1,
@@ -152,6 +151,11 @@ def _long(
             opinion or "",
             POLARITIES[one["polarity"]],
             round(float(one["probability"]), DECIMALS),
-            start + shift + 1 if aspect else "",
-            end - start if aspect else "",
+            characters(before) + 1 if aspect else "",
+            characters(aspect) if aspect else "",
         ]
+
+
+def characters(text: str) -> int:
+    """How many characters a sheet counts, as in MID and LEN: an emoji is two."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2

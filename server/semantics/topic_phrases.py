@@ -21,6 +21,7 @@ TOO_COMMON = 0.3  # of the rows: what all texts are about is no topic, unless a 
 STANDS_FOR = 0.2  # a word of a phrase is counted as the phrase if it stands there this often
 # Of 100,000 rows all sentences would be more than one call may read; then the first of each.
 MOST_SENTENCES = 150_000
+_NO_TOPIC = frozenset("pair set bit lot kind sort".split())
 OVERALL = ("overall", "other")  # categories that say nothing of what is judged
 
 
@@ -134,7 +135,9 @@ def _phrases(rows: Sequence[Sequence[Unit]], texts: int) -> tuple[Phrase, ...]:
         judges = key in judged
         if entry.documents < max(least, LEAST_SHARE * texts):
             continue
-        if judges and (category is None or category in OVERALL):
+        if entry.phrase.lower().removesuffix("s") in _NO_TOPIC or (
+            judges and (category is None or category in OVERALL)
+        ):
             continue
         if category == "overall" and category_of_words(entry.phrase.lower()):
             continue  # "product", "手机": what all is about

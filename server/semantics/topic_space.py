@@ -43,7 +43,7 @@ def fit_space(vectors: np.ndarray, mood: np.ndarray) -> Space | None:
     centre = some.mean(axis=0)
     some -= centre
     values, directions = np.linalg.eigh(some.T @ some)
-    dominant = values > DOMINANT * float(values.sum())
+    dominant = values / max(float(np.trace(some.T @ some)), 1e-12) > DOMINANT
     liking = (mood[chosen] - mood[chosen].mean()) @ some
     found = [*directions[:, dominant].T[::-1][:MOST_LEFT_OUT], liking]
     basis: list[np.ndarray] = []

@@ -18,6 +18,7 @@ from server.semantics.topics import TopicSet
 GOOD_LENGTH = (5, 25)  # words of a sentence that shows a topic well
 FARTHER = 0.3  # what a sentence that feels unlike the topic's mean loses, per unit of sentiment
 TOO_SHORT = 0.5
+BESIDES = 0.15  # lost for each other topic in the sentence
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Mentions:
         self._sentences = sentences
         self._row_of = np.array([sentence.row for sentence in sentences], dtype=int)
         self.all_rows = tuple(rows)
+        self.crowded = np.asarray(of_sentences.sum(axis=0)).ravel()  # topics of each sentence
         self.of_topics = [of_sentences[[n]].tocoo().col for n in range(len(made.topics))]
         spoken = {int(row) for places in self.of_topics for row in self._row_of[places]}
         silent = [p for p, sentence in enumerate(sentences) if sentence.row not in spoken]
@@ -97,7 +99,9 @@ def find(
     outside = np.array([score for row, score in sorted(row_mood.items()) if row not in mine])
     mean = math.fsum(felt) / len(felt) if len(felt) else None
     share = len(rows) / len(mentions.all_rows) if mentions.all_rows else 0.0
-    example = _example(places, sentences, mood, mean or 0.0, nearness)
+    near = np.zeros(len(places)) if nearness is None else nearness
+    near = near - BESIDES * mentions.crowded[places]
+    example = _example(places, sentences, mood, mean or 0.0, near)
     return Finding(rows, share, mean, welch(inside, outside), example)
 
 
@@ -130,13 +134,13 @@ def _example(
     sentences: Sequence[Sentence],
     mood: np.ndarray,
     mean: float,
-    nearness: np.ndarray | None,
+    near: np.ndarray,
 ) -> Sentence | None:
     if not len(places):
         return None
     own = [sentences[place] for place in places.tolist()]
-    near = np.zeros(len(places)) if nearness is None else nearness
     scores = near - FARTHER * np.abs(np.nan_to_num(mood[places]) - mean)
     lengths = np.array([word_count(sentence.text) for sentence in own])
     scores = scores - TOO_SHORT * ((lengths < GOOD_LENGTH[0]) | (lengths > GOOD_LENGTH[1]))
-    return own[min(range(len(own)), key=lambda n: (-round(float(scores[n]), 5), own[n].row))]
+    best = min(range(len(own)), key=lambda n: (-round(float(scores[n]), 5), own[n].row))
+    return own[best]

@@ -112,8 +112,9 @@ def likeness_of(
         others, nearness = phrases, (_deviations(own) + _deviations(contexts)) / 2
     else:
         nearness = _deviations(own, other_own)
-    likeness: np.ndarray = MEANING * np.clip(nearness, 0.0, MOST_DEVIATIONS)
-    return likeness + _alike_in_words(phrases, others)
+    alike = _alike_in_words(phrases, others)
+    alike += MEANING * np.clip(nearness, 0.0, MOST_DEVIATIONS)
+    return alike
 
 
 def find_topics(

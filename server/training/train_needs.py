@@ -122,7 +122,9 @@ def _is_plain(text: str) -> bool:
     return not any(p.search(text) for p in (QUESTION_MARK, QUESTION, SUGGESTION, PURCHASE))
 
 
-def fit(inputs: np.ndarray, targets: np.ndarray, weights: np.ndarray, strength: float) -> Any:
+def fit(
+    inputs: np.ndarray, targets: np.ndarray, weights: np.ndarray, strength: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Weights and intercepts of a softmax regression with an L2 penalty on standardised inputs.
 
     Shapes: inputs (texts, features), targets and weights (texts,); (kinds, features), (kinds,).
@@ -183,7 +185,8 @@ def train_needs(data: Path, output: Path, encoder: Path) -> dict[str, Any]:
         inputs = _inputs(model, examples.texts)
         targets, weights = examples.targets, np.array(examples.weights)
         strength = choose_strength(inputs, targets, weights, len(written.texts))
-        head = IntentHead(*fit(inputs, targets, weights, strength), encoder_version(model))
+        matrix, offset = fit(inputs, targets, weights, strength)
+        head = IntentHead(matrix, offset, encoder_version(model))
         measured: dict[str, Any] = {"strength": strength}
         held_out = read_examples(HELD_OUT)
         for name, tests in {
