@@ -20,7 +20,7 @@ from server.models import intents
 from server.models.aspects import FoundAspect
 from server.semantics.needs import Need, find_need, match_taxonomy, rank_needs
 from udfs.catalogue import NEEDS
-from udfs.errors import ShopsheetError, error_from_code, short
+from udfs.errors import ModelFailed, ShopsheetError, error_from_code, short
 
 DECIMALS = 4
 
@@ -39,9 +39,11 @@ class Needs(ReadingCapability):
         self, model: Any, args: Mapping[str, Any], outcomes: Sequence[Outcome]
     ) -> Sequence[str]:
         if not args["taxonomy"]:
-            intents.SHIPPED.head_for(model)
             return ()
-        found = needs_of(model, texts_of(args["text"]), outcomes).values()
+        try:
+            found = needs_of(model, texts_of(args["text"]), outcomes).values()
+        except ModelFailed:  # of this call alone: `answer` says so
+            return ()
         return [*args["taxonomy"], *_words(found)]
 
     def answer(

@@ -1,20 +1,31 @@
-"""Measures the aspect heads on the held-out sets, beside a lexicon of what is commonest."""
+"""Measures the aspect heads on the test sets, beside a lexicon of what is commonest.
 
+Run with `python -m server.training.evaluate_aspects --data DIR [--model FOLDER]`.
+"""
+
+import argparse
+import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from tokenizers import Tokenizer
 
+from server.artefacts import load_artefact
 from server.models.aspects import AspectDecoder, FoundAspect
+from server.settings import WEIGHTS_FOLDER
+from server.training.aspect_data import load_aspect_examples, load_aspect_tests
 from server.training.aspect_examples import AspectExample, AspectOpinion, Span
 from server.training.aspect_network import MAX_TOKENS, AspectHead, cut_encoding
 from server.training.batches import iterate_batches, pad
-from server.training.network import EncoderNetwork
+from server.training.network import EncoderNetwork, load_trained_encoder
+from udfs.errors import BadInput
 
 Reader = Callable[[Sequence[AspectExample]], list[list[AspectOpinion]]]
 Key = tuple[Any, ...]
@@ -67,7 +78,10 @@ def f1_score(pairs: Iterable[tuple[set[Key], set[Key]]]) -> float:
 
 @torch.inference_mode()
 def token_outputs(
-    network: EncoderNetwork, head: AspectHead, tokenizer: Tokenizer, texts: Sequence[str]
+    network: EncoderNetwork,
+    head: Callable[[torch.Tensor], torch.Tensor],
+    tokenizer: Tokenizer,
+    texts: Sequence[str],
 ) -> TokenOutputs:
     """The heads' outputs for the texts, read with torch as in training."""
     network.eval()
@@ -81,6 +95,35 @@ def token_outputs(
         for i, answer in zip(batch, answers, strict=True):
             outputs[i] = answer[: len(ids[i])]
     return TokenOutputs(outputs, [offsets for _, offsets in encodings])
+
+
+def artefact_reader(folder: Path) -> Reader:
+    """Reads with a saved encoder, each text in its data set's style and categories.
+
+    Raises: BadInput if that encoder reads no aspects.
+    """
+    artefact = load_artefact(folder)
+    if not artefact.config.get("aspects"):
+        raise BadInput(
+            f"The encoder in {folder} reads no aspects; expected one that was trained to."
+        )
+    network = load_trained_encoder(folder, len(artefact.config["labels"]))
+    prefix = "aspects."
+    tensors = {
+        name.removeprefix(prefix): array
+        for name, array in artefact.tensors().items()
+        if name.startswith(prefix)
+    }
+    weight, bias = (torch.from_numpy(tensors[f"tokens.{n}"]).float() for n in ("weight", "bias"))
+    decoder = AspectDecoder(tensors, artefact.config["aspects"])
+    tokenizer = Tokenizer.from_str(artefact.tokenizer_json)
+
+    def read(rows: Sequence[AspectExample]) -> list[list[AspectOpinion]]:
+        texts = [row.text for row in rows]
+        made = token_outputs(network, lambda x: F.linear(x, weight, bias), tokenizer, texts)
+        return decoded(decoder, made, rows)
+
+    return read
 
 
 def torch_reader(network: EncoderNetwork, head: AspectHead, tokenizer: Tokenizer) -> Reader:
@@ -253,3 +296,21 @@ def _pattern(words: Iterable[str]) -> re.Pattern[str]:
     longest_first = sorted(words, key=len, reverse=True)
     either = "|".join(map(re.escape, longest_first)) or r"(?!)"
     return re.compile(rf"(?<![a-z0-9])(?:{either})(?![a-z0-9])")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--model", type=Path, default=WEIGHTS_FOLDER / "encoder")
+    args = parser.parse_args()
+    tests = load_aspect_tests(args.data)
+    table = evaluate_aspects(artefact_reader(args.model), tests)
+    train = [row for row in load_aspect_examples(args.data) if not row.held_out]
+    floor = evaluate_aspects(LexiconReader(train), tests)
+    print(as_markdown(table, floor))
+    print(json.dumps({"evaluation": "aspects", "encoder": table, "lexicon": floor}))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -54,6 +54,7 @@ SURFACE_SCALE = 4.0  # cues and sentiments may count so much more than a coordin
 STRENGTHS = (15.0, 30.0, 60.0, 120.0, 240.0)  # of the L2 penalty; chosen by cross-validation
 FOLDS = 5
 SEED = 20261125
+_LAST_MARK = re.compile(r"[.。!！?？]+$")
 _HAN = re.compile("[\u4e00-\u9fff]")
 
 
@@ -81,6 +82,18 @@ def read_examples(path: Path) -> Examples:
     lines = path.read_text(encoding="utf-8").splitlines()
     rows = [line.split("\t") for line in lines if line and not line.startswith("#")]
     return Examples([text for _, text in rows], [kind for kind, _ in rows], [1.0] * len(rows))
+
+
+def with_and_without_stop(examples: Examples) -> Examples:
+    """Each text as it is and without its last mark, half each: many people write none."""
+    both = examples + without_stop(examples)
+    return Examples(both.texts, both.kinds, [weight / 2 for weight in both.weights])
+
+
+def without_stop(examples: Examples) -> Examples:
+    """Each text without its last mark."""
+    texts = [_LAST_MARK.sub("", text) for text in examples.texts]
+    return Examples(texts, examples.kinds, examples.weights)
 
 
 def bitext(data: Path, split: str, most: int | None = None) -> Examples:
@@ -160,6 +173,7 @@ def choose_strength(
 ) -> float:
     """The strength of least cross-validated log loss on the first `judged` rows: the written."""
     fold = np.random.default_rng(SEED).integers(FOLDS, size=len(inputs))
+    fold[judged // 2 : judged] = fold[: judged // 2]  # both halves of one text together
     losses = []
     for strength in STRENGTHS:
         total = 0.0
@@ -179,7 +193,7 @@ def train_needs(data: Path, output: Path, encoder: Path) -> dict[str, Any]:
     """What was measured; the head is in `output`."""
     model = Encoder.load(encoder)
     try:
-        written = read_examples(WRITTEN)
+        written = with_and_without_stop(read_examples(WRITTEN))
         examples = written + bitext(data, "train", BITEXT_ROWS) + reviews(data)
         print(f"Reading {len(examples.texts):,} texts.")
         inputs = _inputs(model, examples.texts)
@@ -189,9 +203,12 @@ def train_needs(data: Path, output: Path, encoder: Path) -> dict[str, Any]:
         head = IntentHead(matrix, offset, encoder_version(model))
         measured: dict[str, Any] = {"strength": strength}
         held_out = read_examples(HELD_OUT)
+        bare = without_stop(held_out)
         for name, tests in {
             "written, English": _of_language(held_out, chinese=False),
             "written, Chinese": _of_language(held_out, chinese=True),
+            "without last mark, English": _of_language(bare, chinese=False),
+            "without last mark, Chinese": _of_language(bare, chinese=True),
             "bitext test, English": bitext(data, "test"),
         }.items():
             measured[name] = measure(model, head, tests)
