@@ -101,7 +101,9 @@ def _spill(function: Function, value: str) -> str:
             f"{least}.\n"
         )
     if isinstance(columns, Listed) and tables is True:
-        return f"**Table.** The columns are those of `{columns.of}`; their names are the first row.\n"
+        return (
+            f"**Table.** The columns are those of `{columns.of}`; their names are the first row.\n"
+        )
     if isinstance(columns, Listed):
         return (
             f'**Spills.** With `{option}` = "{value}" each row grows into a column for each of '

@@ -180,7 +180,8 @@ CHINESE: dict[str, str] = {
     '"label": the need; "kind": complaint, question, suggestion, praise, purchase intent or '
     'other; "all": need, kind, actionability and evidence; "ranked": a table of the range\'s '
     "needs. label if left out.": (
-        '"label" 需求；"kind" 类型：complaint（抱怨）、question（提问）、suggestion（建议）、praise（表扬）、'
+        '"label" 需求；"kind" 类型：complaint（抱怨）、question（提问）、suggestion（建议）、'
+        "praise（表扬）、"
         'purchase intent（购买意向）或 other（其他）；"all" 需求、类型、可行动性和原文依据；'
         '"ranked" 整个区域的需求排行表。省略时为 label。'
     ),

@@ -262,14 +262,18 @@ class Engine:
                 computed.update(missing)
 
         read({place: w.items for place, w in enumerate(work)})
-        further = {
-            place: capability.further(model, w.args, [_outcome_of(outcomes, key) for key in w.keys])
-            for place, w in enumerate(work)
-        }
+        further: dict[int, Sequence[str]] = {}
+        for place, w in enumerate(work):
+            mine = [_outcome_of(outcomes, key) for key in w.keys]
+            try:
+                further[place] = capability.further(model, w.args, mine)
+            except ShopsheetError as error:
+                w.answer.error = error
         if any(further.values()):
             read(further)
         for w in work:
-            self._answer(w, model, identity, outcomes, computed)
+            if w.answer.error is None:
+                self._answer(w, model, identity, outcomes, computed)
 
     def _ready_worker(self, name: str, deadline: float) -> tuple[Worker[Any], ModelLike]:
         worker = self.workers[name]

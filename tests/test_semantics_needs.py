@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from server.models.aspects import FoundAspect
-from server.semantics.changes import CATEGORY_WORDS, CHANGES
 from server.semantics.needs import Need, find_need, match_taxonomy, rank_needs, share_trend
+from server.text.changes import CATEGORY_WORDS, CHANGES
 
 
 def aspect(text: str, name: str, opinion: str, polarity: str, category: str) -> FoundAspect:

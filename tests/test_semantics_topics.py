@@ -8,9 +8,10 @@ import random
 import numpy as np
 import pytest
 
+from server.semantics import topic_phrases
 from server.semantics.extract import Sentence
 from server.semantics.topic_names import joined, name_topic
-from server.semantics.topic_phrases import MOST_SENTENCES, Phrase, category_of, key_of, read_corpus
+from server.semantics.topic_phrases import Phrase, category_of, key_of, read_corpus
 from server.semantics.topic_sayings import categories_said, is_overall
 from server.semantics.topic_space import fit_space, unit
 from server.semantics.topic_table import Mentions, welch
@@ -82,11 +83,14 @@ def test_topics_do_not_depend_on_the_order_of_the_rows() -> None:
     assert corpus.phrases == other.phrases
 
 
-def test_a_very_long_column_is_read_to_the_first_sentences_of_each_row() -> None:
+def test_a_very_long_column_is_read_to_the_first_sentences_of_each_row(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(topic_phrases, "MOST_SENTENCES", 100)
     text = ". ".join(f"Sentence {number} is about size" for number in range(40))
-    corpus = read_corpus([text] * (MOST_SENTENCES // 20))
-    assert len(corpus.sentences) <= MOST_SENTENCES
-    assert len({sentence.row for sentence in corpus.sentences}) == MOST_SENTENCES // 20
+    corpus = read_corpus([text] * 30 + ["size"])
+    assert len(corpus.sentences) == 30 * 3 + 1
+    assert len({sentence.row for sentence in corpus.sentences}) == 31
 
 
 @pytest.mark.parametrize(

@@ -22,12 +22,25 @@ def build_data(folder: Path) -> Path:
     """The three files that training reads, in miniature."""
     text = folder / "text"
     text.mkdir(parents=True)
-    stars = [("train", 1, "a slow and broken phone, awful"), ("train", 5, "a great phone, love it")]
+    stars = [
+        (split, stars, words)
+        for split in ("train", "test")
+        for stars, words in (
+            (1, "a slow and broken phone, awful"),
+            (5, "a great phone, love it"),
+        )
+    ]
     pd.DataFrame(stars * 8, columns=["split", "stars", "text"]).to_csv(
         text / "stars_en_amazon.csv.gz", index=False
     )
-    labels = [("train", "negative", "物流太慢，包装破了，质量太差，要退货"),
-              ("train", "positive", "手机很好，电池很棒，物流很快，很喜欢")]  # fmt: skip
+    labels = [
+        (split, label, words)
+        for split in ("train", "test")
+        for label, words in (
+            ("negative", "物流太慢，包装破了，质量太差，要退货"),
+            ("positive", "手机很好，电池很棒，物流很快，很喜欢"),
+        )
+    ]
     pd.DataFrame(labels * 8, columns=["split", "label", "text"]).to_csv(
         text / "sentiment_zh_online_shopping.csv.gz", index=False
     )

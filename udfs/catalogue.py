@@ -548,12 +548,20 @@ TOPICS = Function(
         ),
         [
             [
-                "topic", "terms", "count", "share", "sentiment", "effect", "lo_95", "hi_95",
-                "example", "row",
+                "topic",
+                "terms",
+                "count",
+                "share",
+                "sentiment",
+                "effect",
+                "lo_95",
+                "hi_95",
+                "example",
+                "row",
             ],
             ["battery", "battery", 2, 0.6667, 0.2745, "", "", "", "The battery lasts two days", 1],
             ["delivery", "delivery", 2, 0.6667, -0.1588, "", "", "", "Delivery was slow", 2],
-        ],  # fmt: skip
+        ],
     ),
     spills=Spill(
         columns={

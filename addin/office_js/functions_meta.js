@@ -330,7 +330,44 @@ globalThis.SHOPSHEET_CATALOGUE = {
           ],
           "battery;delivery"
         ],
-        "answer": []
+        "answer": [
+          [
+            "topic",
+            "terms",
+            "count",
+            "share",
+            "sentiment",
+            "effect",
+            "lo_95",
+            "hi_95",
+            "example",
+            "row"
+          ],
+          [
+            "battery",
+            "battery",
+            2,
+            0.6667,
+            0.2745,
+            "",
+            "",
+            "",
+            "The battery lasts two days",
+            1
+          ],
+          [
+            "delivery",
+            "delivery",
+            2,
+            0.6667,
+            -0.1588,
+            "",
+            "",
+            "",
+            "Delivery was slow",
+            2
+          ]
+        ]
       }
     },
     {

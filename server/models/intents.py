@@ -81,6 +81,7 @@ def save_head(folder: Path, head: IntentHead, measured: dict[str, Any], card: st
         "intercepts": head.intercepts.astype(np.float32),
     }
     save_file(tensors, folder / WEIGHTS_FILE)
+    (folder / WEIGHTS_FILE).chmod(0o644)  # as the other files: safetensors makes it private
     config = {
         "format_version": FORMAT_VERSION,
         "encoder": head.encoder,

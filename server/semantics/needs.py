@@ -17,15 +17,17 @@ import numpy as np
 
 from server.models.aspect_categories import category_of_words
 from server.models.aspects import FoundAspect
-from server.semantics.changes import (
+from server.semantics.sentences import is_chinese, sentences, word_count
+from server.text import lexicon
+from server.text.changes import (
     BETTER,
     CATEGORY_WORDS,
+    CHEAPER,
     Change,
     change_of,
     phrase_of,
     topic_of,
 )
-from server.semantics.sentences import is_chinese, sentences, word_count
 from server.text.cues import PURCHASE, QUESTION, QUESTION_MARK, SUGGESTION
 from server.text.keywords import rank_text
 from server.text.phrases import counted_words, joined, units
@@ -34,8 +36,9 @@ ASKING: Final = ("complaint", "question", "suggestion", "purchase intent")
 MOST_WORDS: Final = 9  # of a need in the text's own words
 MOST_CHARACTERS: Final = 14  # of one in Chinese
 UNSURE: Final = 0.5  # a kind less probable than this makes a need less actionable
+JUDGED: Final = 0.25  # how often a noun was marked as what a review judges
 LEVELS: Final = ("low", "medium", "high")
-MEANS: Final = 0.5  # least cosine of a need and the user's own need that it stands for
+MEANS: Final = 0.5  # least cosine of a need and the user's own that it stands for; as in SIMILAR
 MOST_ROWS: Final = 50  # of the ranked table
 MOST_EXAMPLES: Final = 3
 
@@ -99,9 +102,10 @@ def _judged(
         return phrase, evidence, (same_thing(phrase, category),)
     thing = thing or _category_word(category, chinese=chinese) or _subject(evidence, change)
     thing = _plain(thing, change)
-    if change is None and not thing:
+    if change is None and not (own or _often_judged(thing)):
         return "", evidence, ()
-    change = change or BETTER
+    if change is None:
+        change = CHEAPER if same_thing(thing, category) == "price" else BETTER
     phrase = phrase_of(change, thing, chinese=chinese)
     key = "" if "{}" not in change.english else same_thing(thing, category)
     return phrase, evidence, (change.english, key)
@@ -148,9 +152,22 @@ def _keyword(clause: str) -> str:
     return next(iter(rank_text(names, 1)), "")
 
 
+_PLANS: Final = frozenset("need want order purchase plan hope market 预算".split())  # no products
+
+
+def _often_judged(thing: str) -> bool:
+    """Whether reviews judge such a thing: a better zipper is wanted, a better sister is not."""
+    if category_of_words(thing):
+        return True
+    words = counted_words(thing)
+    entry = lexicon.table().get(words[-1]) if words else None
+    return entry is not None and entry.aspect >= JUDGED
+
+
 def _first_name(clause: str) -> str:
     """The first phrase of a clause that names something; blank where there is none."""
-    return next((joined(unit.surface) for unit in units(clause) if not unit.judges), "")
+    names = (unit for unit in units(clause) if not unit.judges and unit.words[0] not in _PLANS)
+    return next((joined(unit.surface) for unit in names), "")
 
 
 def _subject(clause: str, change: Change | None) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,15 +14,18 @@ from scipy import sparse
 from server.models.aspect_categories import category_of_opinion, category_of_words
 from server.semantics.extract import Sentence
 from server.semantics.sentences import sentences
-from server.text.keywords import rank_texts
+from server.text.keywords import Entry, rank_texts
 from server.text.phrases import Unit, counted_words, units
+from server.text.stopwords import STOP_WORDS
 
 MOST_PHRASES = 300
 LEAST_SHARE = 0.004  # of the rows that hold a phrase; a rarer one names no topic
 TOO_COMMON = 0.3  # of the rows: what all texts are about is no topic, unless a shop knows it as one
+FAR_MORE = 2.0  # times the rows of a phrase: then a word of it is a candidate of its own
 STANDS_FOR = 0.2  # a word of a phrase is counted as the phrase if it stands there this often
 # Of 100,000 rows all sentences would be more than one call may read; then the first of each.
 MOST_SENTENCES = 150_000
+_HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
 _NO_TOPIC = frozenset("pair set bit lot kind sort".split())
 OVERALL = ("overall", "other")  # categories that say nothing of what is judged
 
@@ -54,11 +59,8 @@ class Corpus:
 
     def documents(self) -> Counter[str]:
         """How many rows hold each key, of those that two or more hold."""
-        rows_of: dict[str, set[int]] = {}
-        for sentence, held in zip(self.sentences, self.keys, strict=True):
-            for key in held:
-                rows_of.setdefault(key, set()).add(sentence.row)
-        return Counter({key: len(rows) for key, rows in rows_of.items() if len(rows) > 1})
+        counts = _documents(self.sentences, self.keys)
+        return Counter({key: count for key, count in counts.items() if count > 1})
 
     def holding(self, keys: Sequence[Iterable[str]]) -> sparse.csr_array:
         """Which sentences hold one of each set of keys. Shape: (sets, sentences), 0 and 1."""
@@ -94,8 +96,8 @@ def read_corpus(texts: Sequence[str | None], per_row: int | None = None) -> Corp
     for sentence in found:
         of_row.setdefault(sentence.row, []).extend(distinct[sentence.text])
     rows = sum(text is not None for text in texts)
-    phrases = _phrases(list(of_row.values()), rows)
     keys = tuple(held[sentence.text] for sentence in found)
+    phrases = _phrases(list(of_row.values()), rows, _documents(found, keys))
     return Corpus(rows, tuple(found), keys, _with_short(phrases, keys))
 
 
@@ -108,9 +110,18 @@ def category_of(phrase: str) -> str | None:
     """The shop's category that the words of a phrase name or judge; None where they do not tell."""
     words = counted_words(phrase)
     for part in dict.fromkeys([phrase.lower(), " ".join(words), *reversed(words)]):
-        if (named := category_of_words(part)) is not None:
+        if (named := category_named(part)) is not None:
             return named
     return category_of_opinion(phrase.lower())
+
+
+def category_named(word: str) -> str | None:
+    """The category that a word names, whole or by its last characters: 手机电池 ends in 电池."""
+    named = category_of_words(word)
+    for length in (3, 2) if named is None and _HAN.match(word) else ():
+        if len(word) > length and (named := category_of_words(word[-length:])) is not None:
+            return named
+    return named
 
 
 def _most_per_row(counts: Sequence[int]) -> int:
@@ -124,9 +135,42 @@ def _most_per_row(counts: Sequence[int]) -> int:
     return most
 
 
-def _phrases(rows: Sequence[Sequence[Unit]], texts: int) -> tuple[Phrase, ...]:
+def _documents(found: Sequence[Sentence], keys: Sequence[frozenset[str]]) -> dict[str, int]:
+    """How many rows hold each key."""
+    rows_of: dict[str, set[int]] = {}
+    for sentence, held in zip(found, keys, strict=True):
+        for key in held:
+            rows_of.setdefault(key, set()).add(sentence.row)
+    return {key: len(rows) for key, rows in rows_of.items()}
+
+
+def _with_words(entries: Sequence[Entry], documents: Mapping[str, int]) -> list[Entry]:
+    """The entries and, before each, the word in it that far more rows hold.
+
+    A keyword list leaves "delivery" out where "late delivery" stands; a topic wants it.
+    """
+    taken = {key_of(counted_words(entry.phrase)) for entry in entries}
+    found: list[Entry] = []
+    for entry in entries:
+        words = counted_words(entry.phrase)
+        rows = {word: documents.get(key_of((word,)), 0) for word in words if len(words) > 1}
+        for word in sorted(rows, key=lambda word: (-rows[word], word)):
+            names = word == words[-1] or category_named(word) is not None
+            more = rows[word] >= FAR_MORE * entry.documents and key_of((word,)) not in taken
+            if names and more and word not in STOP_WORDS and len(word) > 1:
+                taken.add(key_of((word,)))
+                score = entry.score * rows[word] / entry.documents / math.log2(1 + len(words))
+                found.append(Entry(word, score, rows[word], entry.row))
+                break
+        found.append(entry)
+    return sorted(found, key=lambda entry: (-entry.score, entry.phrase))
+
+
+def _phrases(
+    rows: Sequence[Sequence[Unit]], texts: int, documents: Mapping[str, int]
+) -> tuple[Phrase, ...]:
     judged = {key_of(unit.words) for row in rows for unit in row if unit.judges}
-    entries = rank_texts(rows, MOST_PHRASES)
+    entries = _with_words(rank_texts(rows, MOST_PHRASES), documents)
     least = min(2, max((entry.documents for entry in entries), default=1))
     found = []
     for entry in entries:

@@ -18,15 +18,16 @@ _SAYINGS: Final = {
     r"|\bworth (?:the|every)\b|贵(?![宾州阳姓司方族重])|便宜|实惠|划算",
     "size & weight": r"\b(?:fits?|fitted|fitting)\b(?! (?:in with|the bill))"
     r"|\b(?:too|very|little|bit|way) (?:small|big|large|tight|loose|short|long|heavy|wide|narrow)\b"
-    r"|\bruns? (?:small|large|big)\b|\btrue to size\b|偏[小大]|合身|[太很][小大重]|[小大]了",
+    r"|\bruns? (?:small|large|big)\b|\btrue to size\b|偏[小大]|合身|[太很][小大]|[小大]了",
     "noise & heat": r"\b(?:noisy|too loud|very quiet|so quiet|overheats?)\b"
     r"|[太很好]吵|噪音|吵[死闹]|发烫",
     "comfort & feel": r"\b(?:un)?comf(?:ortabl[ey]|y)\b|\bsoft\b|\bitchy\b|\bscratchy\b"
     r"|舒服|舒适|柔软",
     "ease of use": r"\b(?:easy|easier|simple|hard|difficult) to (?:use|install|set|assemble|put|"
     r"clean|operate)\b|\beasily\b|操作|容易[上装用]",
-    "quality": r"\b(?:broke|broken|breaks|snapped|ripped|tore|torn|cracked|defective|flimsy|durable|"
-    r"sturdy)\b|\b(?:fell|falls?|came|coming|falling) apart\b|\b(?:well|poorly|cheaply)[ -]made\b"
+    "quality": r"\b(?:broke|broken|breaks|snapped|ripped|tore|torn|cracked|defective|flimsy|"
+    r"durable|sturdy)\b|\b(?:fell|falls?|came|coming|falling) apart\b"
+    r"|\b(?:well|poorly|cheaply)[ -]made\b"
     r"|\bstopped working\b|\b(?:didn't|doesn't|did not|won't) last\b"
     r"|结实|耐用|破了|坏了|开线|掉色|起球|断了|裂",
     "service": r"\b(?:rude|refund(?:ed)?|customer service)\b|退货|退款|不理人|没人管|爱理不理",
@@ -42,8 +43,7 @@ _OVERALL: Final = re.compile(
     re.IGNORECASE,
 )
 _PATTERNS: Final = {
-    category: re.compile(words, re.IGNORECASE)
-    for category, words in _SAYINGS.items()
+    category: re.compile(words, re.IGNORECASE) for category, words in _SAYINGS.items()
 }
 
 

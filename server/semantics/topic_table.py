@@ -138,7 +138,7 @@ def _example(
 ) -> Sentence | None:
     if not len(places):
         return None
-    own = [sentences[place] for place in places.tolist()]
+    own: list[Sentence] = [sentences[place] for place in places.tolist()]
     scores = near - FARTHER * np.abs(np.nan_to_num(mood[places]) - mean)
     lengths = np.array([word_count(sentence.text) for sentence in own])
     scores = scores - TOO_SHORT * ((lengths < GOOD_LENGTH[0]) | (lengths > GOOD_LENGTH[1]))

@@ -7,6 +7,8 @@ from typing import Final
 
 import numpy as np
 
+from server.text.changes import change_of
+
 READ_CHARS: Final = 4000  # of one text; what a writer is after stands in the first sentences
 
 _START = r"(?:^|[.!?;,\n]\s*(?:and |but |so |also )?)"
@@ -20,7 +22,8 @@ QUESTION = re.compile(
     r"怎么(?!.{0,4}[都也])|"
     r"怎样|如何|多少|多久|多大|几[天点号个年杯层米]|什么时候|哪[里儿个款种位家]|为什么|啥|"
     r"谁(?:能|有|知道|用)|"
-    r"[行能好可]不[？?]?$|不[？?]$",
+    r"[行能好可]不[？?]?$|不[？?]$"
+    r"|有什么|有哪些|哪(?:天|一|些|儿)|要不要|找谁|什么(?:区别|意思|材质|牌子)|想知道",
     re.I,
 )
 QUESTION_MARK = re.compile("[?？]")
@@ -39,7 +42,15 @@ SUGGESTION = re.compile(
     r"棒|贴心|无敌)了"
     r"|会更|更好一?些|有待|改进|下次(?:能|麻烦|请)|下一[代版]|求出|麻烦(?:加|出|改|把)|宁愿|"
     r"考虑(?:出|加|一下)"
-    r"|[做加多出印装改换]\S{0,6}[吧嘛]",
+    r"|[做加多出印装改换]\S{0,6}[吧嘛]"
+    r"|^(?:make|offer|put|let|give|bring|add|stock|ship|try|use|allow|include|sell) "
+    r"|\bmore \w+,? please\b|\b(?:only|just) lacks\b|\broom for improvement\b|\bi miss\b"
+    r"|\bplease (?:stop|do not|don't)\b|\bwould be (?:fair|welcome|easier)\b"
+    r"|\bif \w+ \w+ (?:was|were|had|came)\b"
+    r"|再\S{1,5}(?:一点|一些|些|一号)|可以(?:再|单独|更|做)|做(?:成|大|小|得)|多(?:送|放|出|"
+    r"备|设|印)"
+    r"|少(?:放|用|点)|别再|[吧呗嘛][。!！]?$|就(?:好|够用)|就差|换回|想自己选|出(?:一款|个|一个)"
+    r"|也安排一下|会(?:很|更)?(?:贴心|方便)",
     re.I,
 )
 PURCHASE = re.compile(
@@ -61,7 +72,17 @@ PURCHASE = re.compile(
     r"回购|预订|预售"
     r"|帮我留|再(?:入|囤|买|订)|(?:一定|肯定|立刻|马上|这就)(?:再)?[买拍入换]|"
     r"我要[买订带一两三]|预算"
-    r"|就(?:买|拍|它)了|哪里(?:能|可以)?买",
+    r"|就(?:买|拍|它)了|哪里(?:能|可以)?买"
+    r"|\bneeds? (?:a|an|some|new|another|to get|\d+)\b|\bwants? (?:\d+|the|one|it)\b|\bquote for\b"
+    r"|\bcount me in\b|\bshopping list\b|\bgoing for the\b|\b(?:we|i)'ll have\b|\blet me have\b"
+    r"|\bsaving (?:up )?for\b|\bon the lookout\b|\bhave to have\b|\bi pay\b|\bi'd pay\b|"
+    r"\bnext purchase\b"
+    r"|\btreat myself\b|\brenewing\b|\bcould do with an?\b|\ba dozen\b|\bway to get it\b"
+    r"|要(?:买|订|配|添|换|[一两三几五十\d])|得(?:配|添|换|买)|"
+    r"[就来定缺收]一?[一两个套瓶台箱斤件把双]|缺[个把张件]"
+    r"|[拍收]了|算上我|势在必得|非买不可|看中|心动|攒钱|存钱|剁手|报[个一]?价|蹲一|"
+    r"有没有合适|求[个一]|就买|会买"
+    r"|安排上|再去入|想[淘试]|需要[一两三四五六七八九十几\d]",
     re.I,
 )
 EXCLAMATION = re.compile("[!！]")
@@ -72,11 +93,12 @@ _CUES: Final = {
     "purchase": PURCHASE,
     "exclamation": EXCLAMATION,
 }
-CUES: Final = (*_CUES, "length")
+CUES: Final = (*_CUES, "complaint", "length")
 
 
 def cues(text: str) -> np.ndarray:
     """1 where a cue stands in the text, else 0; then its length on a log scale. Shape: (cues,)."""
     text = text[:READ_CHARS]
     found = [float(pattern.search(text) is not None) for pattern in _CUES.values()]
+    found.append(float(change_of(text) is not None))
     return np.array([*found, np.log1p(len(text)) / 5])

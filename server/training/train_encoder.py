@@ -219,10 +219,11 @@ def held_out_thresholds(
 
 
 def calibration_texts(examples: Sequence[corpora.Example]) -> list[str]:
-    """Some training texts of each language, evenly drawn over the sources."""
+    """Some labelled texts of each language, evenly drawn over the sources."""
     chosen = []
+    unlike = {corpora.SELF_LABELLED, *corpora.UNLABELLED}  # terms are no reviews
     for language in ("en", "zh"):
-        rows = [row for row in examples if row.source.startswith(language)]
+        rows = [r for r in examples if r.source.startswith(language) and r.source not in unlike]
         chosen += [row.text for row in rows[:: max(1, len(rows) // CALIBRATION_TEXTS)]]
     return chosen
 

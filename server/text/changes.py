@@ -177,6 +177,7 @@ CHANGES: Final = (
         r"\brefund|money back|charged (?:me )?twice|退款|没到账|扣了.{0,4}两次|重复扣",
     ),
 )
+CHEAPER: Final = next(change for change in CHANGES if change.english == "lower price")
 BETTER: Final = _change("better {}", "{}更好", "")
 
 # What a question is about, where one of these words says it.
