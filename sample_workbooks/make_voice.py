@@ -39,8 +39,8 @@ FEW, MANY = 12, 40  # rows of a table that a chart shows, and that a sheet forma
 
 FAQ = (
     ("How long does delivery take?", "Two to four working days; express arrives the next day."),
-    ("How do I return an item?", "Within 30 days, with the label in the box. The refund takes 5 days."),
-    ("Can I change the address of my order?", "Yes, until it is packed: Orders, then Edit address."),
+    ("How do I return an item?", "Within 30 days, with the label in the box."),
+    ("Can I change the address of my order?", "Yes, until it is packed: see Orders."),
     ("Which sizes are there?", "XS to XXL; each product page has a table in centimetres."),
     ("Is there a warranty?", "Two years on electronics, one on everything else."),
     ("Which payment methods do you take?", "Cards, PayPal, Alipay and WeChat Pay."),
@@ -309,7 +309,8 @@ def _write_teams(b: Book, sheet: Any, reviews: Sequence[Review]) -> None:
     )  # fmt: skip
     looks = b.style(text_wrap=True, bottom=1, bottom_color=LINE)
     columns = [Column("Complaint", 80, {}), Column("Team", 14, {}), Column("", 4, {}),
-               Column("Example", 50, {}), Column("Its team", 14, {}), Column("Labels", 14, {})]  # fmt: skip
+               Column("Example", 50, {}), Column("Its team", 14, {}),
+               Column("Labels", 14, {})]  # fmt: skip
     _heads(b, sheet, columns)
     complaints = [review for review in reviews if review.our_reading == "negative"][:30]
     for r, review in enumerate(complaints, start=FIRST_ROW):
