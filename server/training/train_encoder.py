@@ -55,6 +55,7 @@ class EncoderRecipe:
     finetune: FinetuneRecipe
     name: str = "custom"
     start_share: float = 1.0  # of an encoder of ours; the rest is of what it came from
+    end_share: float = 1.0  # of what was trained; the rest is of the encoder it started from
 
     @classmethod
     def load(cls, name: str) -> "EncoderRecipe":
@@ -125,6 +126,9 @@ def train_encoder(
     network = finetune_runs(
         recipe.finetune, examples, tokenizer, network, work, device, meanings, aspects
     )
+    if recipe.end_share < 1:
+        before = load_trained_encoder(start, len(corpora.LABELS))
+        network = keep_of_start(network, before, recipe.end_share)
     train, dev = split_examples(examples, recipe.finetune.dev_share)
     logits = predict(network, tokenizer, dev, recipe.finetune)
     temperature = fit_temperature(logits, dev)
@@ -139,10 +143,10 @@ def train_encoder(
         "held_out": scores,
     }
     if is_artefact(start):
-        before = load_artefact(start)
+        earlier = load_artefact(start)
         card["started_from"] = {
-            "version": before.version,
-            "recipe": before.card.get("recipe"),
+            "version": earlier.version,
+            "recipe": earlier.card.get("recipe"),
             "share": recipe.start_share,
         }
     card["text"] = encoder_card(card)
@@ -193,6 +197,19 @@ def finetune_runs(
             for job in jobs:
                 job.result()
     return average_networks([tune(*pair) for pair in zip(seeds, folders, strict=True)])
+
+
+def keep_of_start(network: EncoderNetwork, before: EncoderNetwork, share: float) -> EncoderNetwork:
+    """`network` with `share` of its body and classifier, and the rest of those of `before`.
+
+    Source: weight-space ensembling, Wortsman et al. 2022, "Robust fine-tuning of zero-shot models".
+    """
+    earlier = dict(before.named_parameters())
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            if name.startswith(("body.", "classifier.")):
+                parameter.copy_(torch.lerp(earlier[name], parameter, share))
+    return network
 
 
 def _save_finetuned(
