@@ -170,3 +170,56 @@ def test_calc_without_the_extension_shows_what_is_saved(
         assert (kind, value) == (
             ("text", wanted) if isinstance(wanted, str) else ("number", pytest.approx(wanted))
         )
+
+
+# The voice of the customer
+
+
+VOICE = FOLDER / "voice_of_customer.xlsx"
+VOICE_SHEETS = ("Reviews", "Topics", "Needs", "Keywords", "Aspects", "Summaries", "Customers",
+                "Segments", "Answers", "Teams")  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def make_voice() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("make_voice", FOLDER / "make_voice.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["make_voice"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def formulas(path: Path) -> dict[tuple[str, str], str]:
+    """Every formula by sheet and cell; of a table only its own cell, not where it spills."""
+    found = {}
+    for sheet in load(path).worksheets:
+        for row in sheet.rows:
+            for cell in row:
+                text = getattr(cell.value, "text", cell.value)
+                if isinstance(text, str) and text.startswith("="):
+                    found[sheet.title, cell.coordinate] = text
+    return found
+
+
+def test_the_second_workbook_has_the_formulas_that_make_voice_writes(
+    make_voice: ModuleType, tmp_path: Path
+) -> None:
+    path = tmp_path / "voice.xlsx"
+    assert make_voice.main(["-o", str(path)]) == 0
+    assert formulas(VOICE) == formulas(path)
+    asked = {text.split("(")[0] for text in formulas(VOICE).values() if "SHOP" in text}
+    assert len(asked) == 9
+
+
+def test_every_table_of_the_second_workbook_is_filled_and_holds_no_error() -> None:
+    book = load(VOICE, data_only=True)
+    for name in VOICE_SHEETS:
+        cells = [cell.value for row in book[name].iter_rows(min_row=5) for cell in row]
+        assert sum(cell not in (None, "") for cell in cells) > 15, name
+        assert not [cell for cell in cells if isinstance(cell, str) and cell.startswith("#")], name
+    overview = [[cell.value for cell in row] for row in book["Overview"]["B5:G10"]]
+    for name, positive, mixed, neutral, negative, net in overview:
+        assert positive + mixed + neutral + negative > 0, name
+        assert net == positive - negative

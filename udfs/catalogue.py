@@ -559,8 +559,8 @@ TOPICS = Function(
                 "example",
                 "row",
             ],
-            ["battery", "battery", 2, 0.6667, 0.2745, "", "", "", "The battery lasts two days", 1],
-            ["delivery", "delivery", 2, 0.6667, -0.1588, "", "", "", "Delivery was slow", 2],
+            ["battery", "battery", 2, 0.6667, 0.0334, "", "", "", "The battery lasts two days", 1],
+            ["delivery", "delivery", 2, 0.6667, -0.3272, "", "", "", "Delivery was slow", 2],
         ],
     ),
     spills=Spill(
