@@ -70,7 +70,7 @@ fingerprint: `{card["examples_fingerprint"]}`.
 
 {_pretraining(pretrain)}ine-tuning on the examples; three-star texts count as right when read as
 neutral or as mixed. {_meaning(finetune)}One temperature, fitted on held-out examples, calibrates
-the probabilities. {_runs(finetune)}Run again with
+the probabilities. {_runs(finetune)}{_end(card["recipe"])}Run again with
 `shopsheet train encoder --recipe {card["recipe_name"]} --data DIR -o DIR`{_start_option(card)}.
 
 - pretraining: `{json.dumps(pretrain)}`
@@ -144,6 +144,16 @@ def _runs(finetune: Mapping[str, Any]) -> str:
             f"least {finetune['self_label_at_least']:.0%} sure. "
         )
     return said
+
+
+def _end(recipe: Mapping[str, Any]) -> str:
+    share = recipe.get("end_share", 1)
+    if share == 1:
+        return ""
+    return (
+        f"The weights are to {share:.0%} what was trained and to {1 - share:.0%} those it started "
+        "from. "
+    )
 
 
 def _start_option(card: Mapping[str, Any]) -> str:
