@@ -24,15 +24,20 @@ FOLDER = Path(__file__).parent.parent / "sample_workbooks"
 SHIPPED = FOLDER / "reviews.xlsx"
 
 
-@pytest.fixture(scope="module")
-def make_samples() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("make_samples", FOLDER / "make_samples.py")
+def script(name: str) -> ModuleType:
+    """A script of the folder, as a module."""
+    spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules["make_samples"] = module
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def make_samples() -> ModuleType:
+    return script("make_samples")
 
 
 @pytest.fixture
@@ -182,13 +187,7 @@ VOICE_SHEETS = ("Reviews", "Topics", "Needs", "Keywords", "Aspects", "Summaries"
 
 @pytest.fixture(scope="module")
 def make_voice() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("make_voice", FOLDER / "make_voice.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["make_voice"] = module
-    spec.loader.exec_module(module)
-    return module
+    return script("make_voice")
 
 
 def formulas(path: Path) -> dict[tuple[str, str], str]:
