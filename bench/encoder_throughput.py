@@ -101,7 +101,7 @@ def export_huggingface(artefact_folder: Path, folder: Path) -> int:
     state = {
         name: torch.from_numpy(array.astype(np.float32))
         for name, array in artefact.tensors().items()
-        if not name.startswith("classifier.")
+        if not name.startswith(("classifier.", "embedder.", "aspects."))
     }
     encoder = BertModel(BertConfig(**sizes), add_pooling_layer=False)
     encoder.load_state_dict(state)

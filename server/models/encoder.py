@@ -116,8 +116,9 @@ class Encoder:
                 f"tokenizer.json in {folder} has {reader.vocabulary_size} tokens, the weights only "
                 f"{artefact.config['vocab_size']}. They are from different models."
             )
-        runner = _backend(backend, artefact, threads, precision)
-        decoder = _decoder(artefact)
+        tensors = artefact.tensors()
+        runner = _backend(backend, artefact, tensors, threads, precision)
+        decoder = _decoder(artefact, tensors)
         return cls(artefact.config, reader, runner, artefact.version, artefact.card, decoder)
 
     @classmethod
@@ -275,23 +276,26 @@ def read_batches(reader: TextReader, texts: Sequence[str]) -> list[Batch]:
     return list(batches(reader.read([normalise(text) for text in check_texts(texts)])))
 
 
-def _decoder(artefact: Artefact) -> AspectDecoder | None:
+def _decoder(artefact: Artefact, all_tensors: Mapping[str, np.ndarray]) -> AspectDecoder | None:
     config = artefact.config.get("aspects")
     if not config:
         return None
     prefix = "aspects."
     tensors = {
         name.removeprefix(prefix): array
-        for name, array in artefact.tensors().items()
+        for name, array in all_tensors.items()
         if name.startswith(prefix)
     }
     return AspectDecoder(tensors, config)
 
 
 def _backend(
-    backend: str, artefact: Artefact, threads: int | None, precision: str | None
+    backend: str,
+    artefact: Artefact,
+    tensors: Mapping[str, np.ndarray],
+    threads: int | None,
+    precision: str | None,
 ) -> Backend:
-    tensors = artefact.tensors()
     check_tensors(artefact.config, tensors)
     if backend == "auto":
         backend = "openvino" if importlib.util.find_spec("openvino") else "torch"

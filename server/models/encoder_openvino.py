@@ -147,4 +147,9 @@ def _usable_cores() -> int:
 
 def _options(precision: str) -> dict[str, Any]:
     # Pinning would bind the caller's own thread to one core, also after the call.
-    return {"INFERENCE_PRECISION_HINT": precision, "ENABLE_CPU_PINNING": False}
+    # Kept kernels take memory: with 64 the server is 15 MB smaller than with the default, as fast.
+    return {
+        "INFERENCE_PRECISION_HINT": precision,
+        "ENABLE_CPU_PINNING": False,
+        "CPU_RUNTIME_CACHE_CAPACITY": 64,
+    }
