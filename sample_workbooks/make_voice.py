@@ -35,7 +35,7 @@ from xlsxwriter.utility import xl_col_to_name
 CUSTOMERS = 40
 ASPECTS = ("quality", "comfort", "price", "delivery", "packaging", "customer service")
 POLARITIES = ("positive", "mixed", "neutral", "negative")
-FEW, MANY = 12, 40  # rows of a table that a chart shows, and that a sheet formats
+FEW = 12  # rows of a table that a chart shows
 
 FAQ = (
     ("How long does delivery take?", "Two to four working days; express arrives the next day."),
@@ -75,15 +75,6 @@ class Order:
     customer: str
     day: date
     amount: float
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of a table: its heading, its width, and how its cells look."""
-
-    name: str
-    width: float
-    look: dict[str, Any]
 
 
 def customers_of(reviews: Sequence[Review], seed: int = 3) -> list[str]:
@@ -145,11 +136,11 @@ def _title(b: Book, sheet: Any, title: str, note: str) -> None:
     sheet.set_footer("&L&9Shopsheet sample: reviews and orders are made up&R&9&P / &N")
 
 
-def _heads(b: Book, sheet: Any, columns: Sequence[Column]) -> None:
+def _heads(b: Book, sheet: Any, columns: Sequence[tuple[str, float]]) -> None:
     sheet.set_row(FIRST_ROW - 1, 22)
-    for i, column in enumerate(columns):
-        sheet.set_column(i, i, column.width)
-        sheet.write(FIRST_ROW - 1, i, column.name, b.header())
+    for i, (name, width) in enumerate(columns):
+        sheet.set_column(i, i, width)
+        sheet.write(FIRST_ROW - 1, i, name, b.header())
 
 
 # The data
@@ -162,9 +153,9 @@ def _write_reviews(b: Book, sheet: Any, reviews: Sequence[Review]) -> None:
         f"Columns {first} to {last} are one formula: =SHOP.ASPECTS(review, the headings). "
         "Write another aspect over a heading, in your own words.",
     )  # fmt: skip
-    columns = [Column("Date", 11, {}), Column("Customer", 10, {}), Column("Product", 25, {}),
-               Column("Channel", 12, {}), Column("Review", 80, {}),
-               *(Column(name, 11, {}) for name in ASPECTS)]  # fmt: skip
+    columns = [("Date", 11), ("Customer", 10), ("Product", 25),
+               ("Channel", 12), ("Review", 80),
+               *((name, 11) for name in ASPECTS)]  # fmt: skip
     _heads(b, sheet, columns)
     base: dict[str, Any] = {"bottom": 1, "bottom_color": LINE}
     plain, wrapped = b.style(**base), b.style(**base, text_wrap=True)
@@ -189,7 +180,7 @@ def _write_reviews(b: Book, sheet: Any, reviews: Sequence[Review]) -> None:
 
 def _write_orders(b: Book, sheet: Any, orders: Sequence[Order]) -> None:
     _title(b, sheet, "Orders", "A row per order, as a shop exports it.")
-    _heads(b, sheet, [Column("Customer", 12, {}), Column("Date", 12, {}), Column("Amount", 12, {})])
+    _heads(b, sheet, [("Customer", 12), ("Date", 12), ("Amount", 12)])
     for r, order in enumerate(orders, start=FIRST_ROW):
         sheet.write_string(r, 0, order.customer, b.style())
         when = datetime.combine(order.day, datetime.min.time())
@@ -240,12 +231,12 @@ TABLES: dict[str, tuple[str, str, tuple[tuple[str, float, dict[str, Any]], ...]]
     "Customers": (
         "=SHOP.PROFILE(customer,review,review_date,orders,channel)",
         "A row per customer from reviews and orders; blank where too little is known.",
-        tuple((name, width, look) for name, width, look in (
+        (
             ("id", 9, {}), ("interests", 30, {}), ("needs", 30, {}), ("sentiment", 10, SCORE),
             ("trend", 10, {}), ("price sensitivity", 15, SHARE), ("preferred channel", 16, {}),
             ("days since last", 13, COUNT), ("purchases", 10, COUNT),
             ("total", 10, {"num_format": "#,##0.00"}), ("next order", 12, DAY),
-            ("last seen", 12, DAY), ("texts", 8, COUNT), ("orders", 8, COUNT))),
+            ("last seen", 12, DAY), ("texts", 8, COUNT), ("orders", 8, COUNT)),
     ),
     "Segments": (
         "=SHOP.SEGMENT(order_id,order_date,order_amount)",
@@ -282,8 +273,8 @@ def _write_answers(b: Book, sheet: Any) -> None:
         "Questions of customers find the answer by meaning, in either language: =SHOP.SIMILAR.",
     )  # fmt: skip
     looks = b.style(text_wrap=True, bottom=1, bottom_color=LINE)
-    columns = [Column("Customer asks", 52, {}), Column("Nearest answer", 62, {}), Column("", 4, {}),
-               Column("Question in the FAQ", 40, {}), Column("Answer", 62, {})]  # fmt: skip
+    columns = [("Customer asks", 52), ("Nearest answer", 62), ("", 4),
+               ("Question in the FAQ", 40), ("Answer", 62)]  # fmt: skip
     _heads(b, sheet, columns)
     last = FIRST_ROW + len(FAQ)
     for r, (question, answer) in enumerate(FAQ, start=FIRST_ROW):
@@ -308,9 +299,9 @@ def _write_teams(b: Book, sheet: Any, reviews: Sequence[Review]) -> None:
         "Complaints sorted by your own labels, which six examples explain: =SHOP.CLASSIFY.",
     )  # fmt: skip
     looks = b.style(text_wrap=True, bottom=1, bottom_color=LINE)
-    columns = [Column("Complaint", 80, {}), Column("Team", 14, {}), Column("", 4, {}),
-               Column("Example", 50, {}), Column("Its team", 14, {}),
-               Column("Labels", 14, {})]  # fmt: skip
+    columns = [("Complaint", 80), ("Team", 14), ("", 4),
+               ("Example", 50), ("Its team", 14),
+               ("Labels", 14)]  # fmt: skip
     _heads(b, sheet, columns)
     complaints = [review for review in reviews if review.our_reading == "negative"][:30]
     for r, review in enumerate(complaints, start=FIRST_ROW):
