@@ -16,10 +16,9 @@ from server.training.batches import iterate_batches, iterate_steps, pad
 from server.training.evaluate_encoder import as_markdown, evaluate_encoder, write_into_card
 from server.training.finetune_encoder import (
     FinetuneRecipe,
-    any_of_loss,
-    fit_temperature,
     split_examples,
 )
+from server.training.losses import any_of_loss, fit_temperature
 from server.training.metrics import expected_calibration_error, macro_f1
 from server.training.optimiser import MasterWeightAdamW, Schedule
 from server.training.pretrain_encoder import PretrainRecipe, mask_tokens
@@ -88,7 +87,7 @@ def test_training_further_averages_runs_and_learns_its_own_labels(
     artefact: Path, data: Path, tmp_path: Path
 ) -> None:
     recipe = dataclasses.replace(
-        RECIPE, finetune=dataclasses.replace(RECIPE.finetune, runs=2, self_label_at_least=0.5)
+        RECIPE, finetune=dataclasses.replace(RECIPE.finetune, runs=2, self_label=True)
     )
     work, out = tmp_path / "run", tmp_path / "further"
     train_encoder(recipe, data, work, out, artefact)
@@ -109,7 +108,7 @@ def test_own_labels_need_a_model_of_ours(data: Path, start_model: Path, tmp_path
     recipe = dataclasses.replace(
         RECIPE,
         pretrain=dataclasses.replace(RECIPE.pretrain, epochs={"zh": 0.01, "en": 0.1}),
-        finetune=dataclasses.replace(RECIPE.finetune, self_label_at_least=0.9),
+        finetune=dataclasses.replace(RECIPE.finetune, self_label=True),
     )
     with pytest.raises(BadInput, match="--start-model"):
         train_encoder(recipe, data, tmp_path / "run", tmp_path / "out", start_model)

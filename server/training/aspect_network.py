@@ -4,7 +4,7 @@ Shapes: B texts, T tokens (padded), N = B * T, H hidden, K outputs of a token (s
 `server.models.aspects`, which holds all that training and serving do alike), P pairs, D role.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -184,6 +184,26 @@ class AspectHead(nn.Module):
             "thresholds": {name: list(DEFAULT_THRESHOLDS) for name in self.styles},
         }
         return {name: t.detach().float().cpu().numpy() for name, t in tensors.items()}, config
+
+    def take_over(self, tensors: Mapping[str, np.ndarray], config: Mapping[str, Any]) -> bool:
+        """Whether what `export` gave has this head's styles and categories; then it is taken."""
+        own, shape = self.export()
+        alike = all(config[key] == shape[key] for key in ("styles", "role_size", "shop", "fine"))
+        if not alike or any(tensors[name].shape != t.shape for name, t in own.items()):
+            return False
+        names = {
+            "place": "place.weight",
+            "neighbours": "neighbours.weight",
+            "style": "style.weight",
+        }
+        names |= {"fine.weight": "fine_own", "fine.bias": "fine_bias"}
+        parameters = dict(self.named_parameters())
+        with torch.no_grad():
+            self.fine_entity.zero_()
+            self.fine_attribute.zero_()
+            for name, tensor in tensors.items():
+                parameters[names.get(name, name)].copy_(torch.from_numpy(tensor).float())
+        return True
 
 
 def build_targets(

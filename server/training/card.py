@@ -26,6 +26,8 @@ SOURCES = {
     "en_contrast": ("one praising and one blaming review of the above, joined", "as the above"),
     "zh_contrast": ("one praising and one blaming review of the above, joined", "as the above"),
     "en_long": ("two to four Amazon reviews of one pole, joined", "MIT"),
+    "en_varied": ("SST-2 phrases with words exchanged, joined or missing", "MIT"),
+    "en_sentences": ("single sentences of en_amazon", "MIT"),
     "en_bitext": ("Bitext customer-support intents", "CDLA-Sharing-1.0"),
     "zh_searches": ("Multi-CPR e-commerce queries, for their meaning (Alibaba-NLP)", "not stated"),
     "zh_terms": (
@@ -70,7 +72,7 @@ fingerprint: `{card["examples_fingerprint"]}`.
 
 {_pretraining(pretrain)}ine-tuning on the examples; three-star texts count as right when read as
 neutral or as mixed. {_meaning(finetune)}One temperature, fitted on held-out examples, calibrates
-the probabilities. {_runs(finetune)}{_end(card["recipe"])}Run again with
+the probabilities. {_teacher(card["recipe"])}{_runs(finetune)}{_end(card["recipe"])}Run again with
 `shopsheet train encoder --recipe {card["recipe_name"]} --data DIR -o DIR`{_start_option(card)}.
 
 - pretraining: `{json.dumps(pretrain)}`
@@ -118,6 +120,16 @@ def _meaning(finetune: Mapping[str, Any]) -> str:
     return said
 
 
+def _teacher(recipe: Mapping[str, Any]) -> str:
+    if not recipe.get("teacher"):
+        return ""
+    return (
+        "all-mpnet-base-v2 (sentence-transformers, Apache-2.0) was fine-tuned on the English "
+        "examples, and its probabilities were learnt beside their labels and for the texts that "
+        f"have none (settings: `{json.dumps(recipe['teacher'])}`). "
+    )
+
+
 def _further(before: Mapping[str, Any] | None) -> str:
     if before is None:
         return ""
@@ -128,20 +140,23 @@ had been made from the same start with the settings
 
 
 def _share(before: Mapping[str, Any]) -> str:
-    share = before.get("share", 1)
-    if share == 1:
-        return ""
-    return f" ({share:.0%} of its weights and {1 - share:.0%} of the start's)"
+    said = []
+    if averaged := before.get("averaged"):
+        share = averaged["share"]
+        said.append(f"averaged with version {averaged['version']}, whose share was {share:.0%}")
+    if (share := before.get("share", 1)) < 1:
+        said.append(f"{share:.0%} of these weights and {1 - share:.0%} of the start's")
+    return f" ({'; '.join(said)})" if said else ""
 
 
 def _runs(finetune: Mapping[str, Any]) -> str:
     said = ""
     if finetune["runs"] > 1:
         said += f"The weights are the mean of {finetune['runs']} fine-tunings. "
-    if finetune["self_label_at_least"]:
+    if finetune["self_label"]:
         said += (
-            "Unlabelled EPRSTMT reviews were learnt with the start's own label where it was at "
-            f"least {finetune['self_label_at_least']:.0%} sure. "
+            "Unlabelled EPRSTMT reviews were learnt with probabilities: the start's, their poles "
+            "averaged with those of a linear model of character runs. "
         )
     return said
 

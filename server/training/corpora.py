@@ -26,7 +26,8 @@ UNSURE = {
     "mixed",
 }  # three stars: so-so, or good and bad together; either answer is right
 SELF_LABELLED = "zh_eprstmt_unlabelled"
-UNLABELLED = ("zh_terms", "en_terms", "zh_searches")  # only their meaning is learnt
+TAUGHT = ("en_varied", "en_sentences")  # labelled by the teacher alone
+UNLABELLED = ("zh_terms", "en_terms", "zh_searches", *TAUGHT)  # by people
 MADE_SOURCES = {  # whose texts or labels we made, not people who judge
     *(f"{language}_{kind}" for language in ("en", "zh") for kind in ("written", "contrast")),
     "en_long",

@@ -1,49 +1,37 @@
 """Fine-tunes the encoder for polarity and meaning at once, and calibrates its probabilities."""
 
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
-from torch import Tensor
 
 from server.models.tokens import TextReader
-from server.training.aspect_task import AspectTask
 from server.training.batches import iterate_batches, iterate_steps, pad
-from server.training.corpora import (
-    LABELS,
-    MADE_SOURCES,
-    SELF_LABELLED,
-    UNLABELLED,
-    Example,
-    fingerprint,
-    joined_examples,
-)
+from server.training.corpora import LABELS, Example
+from server.training.lessons import Lessons, split_examples
+from server.training.losses import held_out_scores, taught_loss
 from server.training.meaning import Meanings
-from server.training.metrics import binary_probability, expected_calibration_error
 from server.training.network import HEADS, EncoderNetwork
 from server.training.optimiser import MasterWeightAdamW, Schedule
 from server.training.run import Run, seed_everything
 from server.training.vocabulary import special_ids, without_words
 
 FINETUNED = "finetuned.safetensors"
-NEVER_HELD_OUT = {"zh_eprstmt", SELF_LABELLED, *UNLABELLED}  # too few; not labelled by people
 
 
 @dataclass(frozen=True)
 class FinetuneRecipe:
     """`repeats` says how often an epoch reads a source, or a label of it ("source/label").
 
-    Of several `runs`, with other orders and masks, the weights are averaged. With
-    `self_label_at_least`, unlabelled reviews are learnt with the label that the start model gives
-    them with at least that probability. `meaning_weight` is the weight of one text's distance from
-    its target vector beside that of its label, `aspect_weight` that of the loss on a text with
-    aspects; 0 learns neither.
+    Of several `runs`, with other orders and masks, the weights are averaged. With `self_label`,
+    unlabelled reviews are learnt with the probabilities of the start model and of a linear one.
+    `meaning_weight` is the weight of one text's distance from its target vector beside that of its
+    label, `aspect_weight` that of the loss on a text with aspects; 0 learns neither. Of a text
+    that a teacher labelled, its probabilities have `taught_share` of the weight.
     """
 
     epochs: int = 3
@@ -52,9 +40,10 @@ class FinetuneRecipe:
     runs: int = 1
     batches_per_step: int = 4
     tokens_per_batch: int = 2048
-    self_label_at_least: float = 0.0
+    self_label: bool = False
     meaning_weight: float = 0.0
     aspect_weight: float = 0.0
+    taught_share: float = 0.7
     lr: float = 1e-4
     embedding_lr: float = 3e-4
     head_lr: float = 1e-3
@@ -75,13 +64,11 @@ class FinetuneRecipe:
 
 def finetune(
     recipe: FinetuneRecipe,
-    examples: Sequence[Example],
+    lessons: Lessons,
     tokenizer: Tokenizer,
     network: EncoderNetwork,
     run: Run,
     device: str = "cpu",
-    meanings: Meanings | None = None,
-    aspects: AspectTask | None = None,
 ) -> EncoderNetwork:
     """The fine-tuned network (moving average, fp32).
 
@@ -92,13 +79,18 @@ def finetune(
         network.load_state_dict(load_file(done))
         return network
     seed_everything(recipe.seed)
-    train, dev = split_examples(examples, recipe.dev_share)
+    train, dev = split_examples(lessons.examples, recipe.dev_share)
+    meanings, aspects, taught = lessons.meanings, lessons.aspects, lessons.taught
     views = _read_views(tokenizer, [row.text for row in train], recipe)
     targets = np.array([[label in row.labels for label in LABELS] for row in train])
     vectors = meanings.of([row.text for row in train]) if meanings else None
+    teachings = taught.of([row.text for row in train]) if taught else None
     repeats = np.array([_repeats(recipe.repeats, row) for row in train])
     plan = _plan(recipe, views, repeats)
     has_label = np.asarray(targets.any(-1))
+    has_teacher = teachings.known if teachings else np.zeros(len(train), dtype=bool)
+    taught_share = np.where(has_label, recipe.taught_share * has_teacher, 1.0).astype(np.float32)
+    has_label |= has_teacher
     labels_per_step = _mean_per_step(plan, has_label)
     has_vector = vectors.known if vectors else np.zeros(len(train), dtype=bool)
     vectors_per_step = _mean_per_step(plan, has_vector)
@@ -133,11 +125,21 @@ def finetune(
             if labelled := np.flatnonzero(has_label[rows]).tolist():
                 logits = network.classify(last[labelled], recipe.dropout)
                 right = torch.from_numpy(targets[rows][labelled]).to(device)
-                share = len(labelled) / labels_per_step
-                loss = loss + share * any_of_loss(logits, right, recipe.label_smoothing)
-            if vectors and (known := np.flatnonzero(has_vector[rows]).tolist()):
-                wanted = torch.from_numpy(vectors.rows(rows[known])).to(device)
-                near = (network.embed(last[known], middle[known]) * wanted).sum(-1)
+                said = np.zeros(right.shape, dtype=np.float32)
+                if teachings:
+                    known = has_teacher[rows][labelled]
+                    said[known] = teachings.rows(rows[labelled][known])
+                loss_of_labels = taught_loss(
+                    logits,
+                    right,
+                    torch.from_numpy(said).to(device),
+                    torch.from_numpy(taught_share[rows][labelled]).to(device),
+                    recipe.label_smoothing,
+                )
+                loss = loss + len(labelled) / labels_per_step * loss_of_labels
+            if vectors and (near_to := np.flatnonzero(has_vector[rows]).tolist()):
+                wanted = torch.from_numpy(vectors.rows(rows[near_to])).to(device)
+                near = (network.embed(last[near_to], middle[near_to]) * wanted).sum(-1)
                 distance = (1 - near).sum() / vectors_per_step
                 loss = loss + recipe.meaning_weight * distance
             loss.backward()
@@ -210,53 +212,6 @@ def average_networks(networks: Sequence[EncoderNetwork]) -> EncoderNetwork:
     return networks[0]
 
 
-def self_labelled(
-    network: EncoderNetwork,
-    tokenizer: Tokenizer,
-    texts: Sequence[str],
-    recipe: FinetuneRecipe,
-) -> list[Example]:
-    """The texts whose likeliest label the network holds at least as sure as the recipe asks.
-
-    Source: pseudo-labels, Lee 2013, with the threshold of Sohn et al. 2020 (FixMatch).
-    """
-    rows = [Example(text, frozenset(), SELF_LABELLED) for text in texts]
-    logits = torch.from_numpy(predict(network, tokenizer, rows, recipe))
-    sure, best = logits.softmax(-1).max(-1)
-    return [
-        Example(row.text, frozenset({LABELS[label]}), SELF_LABELLED)
-        for row, p, label in zip(rows, sure.tolist(), best.tolist(), strict=True)
-        if p >= recipe.self_label_at_least
-    ]
-
-
-def split_examples(
-    examples: Sequence[Example], dev_share: float
-) -> tuple[list[Example], list[Example]]:
-    """(train, dev): by a hash of each text, so that the split outlives additions.
-
-    Joined examples are made of the texts on their own side of the split.
-    """
-    held_out = [
-        int(fingerprint([row.text]), 16) / 16**16 < dev_share and row.source not in NEVER_HELD_OUT
-        for row in examples
-    ]
-    train = [row for row, out in zip(examples, held_out, strict=True) if not out]
-    dev = [row for row, out in zip(examples, held_out, strict=True) if out]
-    joined = joined_examples(dev)
-    return train + joined_examples(train), dev + joined[:: round(1 / dev_share)]
-
-
-def any_of_loss(logits: Tensor, right: Tensor, smoothing: float) -> Tensor:
-    """Mean of -log(sum of the probabilities of the right labels), smoothed towards uniform.
-
-    logits (rows, labels); right (rows, labels) bool with at least one True a row.
-    """
-    log_probabilities = F.log_softmax(logits, dim=-1)
-    marginal = torch.logsumexp(log_probabilities.masked_fill(~right, -torch.inf), dim=-1)
-    return -((1 - smoothing) * marginal + smoothing * log_probabilities.mean(-1)).mean()
-
-
 def predict(
     network: EncoderNetwork, tokenizer: Tokenizer, rows: Sequence[Example], recipe: FinetuneRecipe
 ) -> np.ndarray:
@@ -281,50 +236,6 @@ def read_network(
         logits[batch] = network.classify(last).cpu().numpy()
         embeddings[batch] = network.embed(last, middle).cpu().numpy()
     return logits, embeddings
-
-
-def fit_temperature(logits: np.ndarray, rows: Sequence[Example]) -> float:
-    """The temperature with the least held-out loss, each source counting the same.
-
-    Sources that we made are left out: their labels are surer than any reader's.
-
-    Source: temperature scaling, Guo et al. 2017, section 4.2.
-    """
-    right = torch.from_numpy(np.array([[label in row.labels for label in LABELS] for row in rows]))
-    counts = Counter(row.source for row in rows)
-    weights = torch.tensor([(row.source not in MADE_SOURCES) / counts[row.source] for row in rows])
-    grid = np.geomspace(0.3, 3.0, 116)
-    losses = []
-    for temperature in grid:
-        log_probabilities = F.log_softmax(torch.from_numpy(logits) / temperature, dim=-1)
-        marginal = torch.logsumexp(log_probabilities.masked_fill(~right, -torch.inf), -1)
-        losses.append(-(weights * marginal).sum().item())
-    return float(grid[int(np.argmin(losses))])
-
-
-def held_out_scores(logits: np.ndarray, rows: Sequence[Example]) -> dict[str, float]:
-    """Accuracy by source, and accuracy and calibration on the texts with a clear pole."""
-    probabilities = torch.from_numpy(logits).softmax(-1).numpy()
-    best = probabilities.argmax(-1)
-    scores: dict[str, float] = {}
-    for source in sorted({row.source for row in rows}):
-        hits = [
-            LABELS[b] in row.labels
-            for b, row in zip(best, rows, strict=True)
-            if row.source == source
-        ]
-        scores[source] = round(float(np.mean(hits)), 4)
-    for language in ("en", "zh"):
-        polar = [
-            i
-            for i, row in enumerate(rows)
-            if row.source.startswith(language) and row.labels in ({"positive"}, {"negative"})
-        ]
-        positive = binary_probability(probabilities[polar])
-        truth = np.array(["positive" in rows[i].labels for i in polar])
-        scores[f"{language}_polarity"] = round(float(np.mean((positive >= 0.5) == truth)), 4)
-        scores[f"{language}_ece"] = round(expected_calibration_error(positive, truth), 4)
-    return scores
 
 
 def _reader(tokenizer: Tokenizer, recipe: FinetuneRecipe) -> TextReader:

@@ -144,15 +144,24 @@ def english_of(texts: Sequence[str], glosser: Glosser) -> list[str]:
 def teacher_vectors(start_model: Path, texts: Sequence[str], run: Run, name: str) -> np.ndarray:
     """The start model's vector of each English text, of length 1: (texts, width) float16.
 
-    Kept in the run's folder: a run that goes on does not make them anew.
+    Kept in the run's folder: a run that goes on, or has other texts besides, makes only new ones.
     """
-    path = run.folder / f"{name}-{fingerprint(texts)}.npy"
+    path = run.folder / f"{name}.npz"
+    places: dict[str, int] = {}
+    vectors = np.empty((0, 0), dtype=np.float16)
     if path.exists():
-        kept: np.ndarray = np.load(path, mmap_mode="r")
-        return kept
-    vectors = embed_with_start_model(texts, start_model).astype(np.float16)
-    np.save(path, vectors)
-    return vectors
+        with np.load(path) as kept:
+            vectors = kept["vectors"]
+            places = {key: place for place, key in enumerate(kept["texts"].tolist())}
+    keys = [fingerprint([text]) for text in texts]
+    new = {key: text for key, text in zip(keys, texts, strict=True) if key not in places}
+    if new:
+        made = embed_with_start_model(list(new.values()), start_model).astype(np.float16)
+        places |= {key: len(vectors) + i for i, key in enumerate(new)}
+        vectors = np.concatenate([vectors, made]) if len(vectors) else made
+        np.savez(path, vectors=vectors, texts=np.array(list(places)))
+    chosen: np.ndarray = vectors[[places[key] for key in keys]]
+    return chosen
 
 
 def embed_with_start_model(texts: Sequence[str], start_model: Path | None = None) -> np.ndarray:

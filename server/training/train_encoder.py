@@ -26,13 +26,11 @@ from server.training.finetune_encoder import (
     FinetuneRecipe,
     average_networks,
     finetune,
-    fit_temperature,
-    held_out_scores,
     predict,
-    self_labelled,
-    split_examples,
 )
-from server.training.meaning import Meanings, learn_meanings
+from server.training.gather import gather_lessons
+from server.training.lessons import Lessons, split_examples
+from server.training.losses import fit_temperature, held_out_scores
 from server.training.network import (
     EncoderNetwork,
     blend_with_start_model,
@@ -41,6 +39,7 @@ from server.training.network import (
 )
 from server.training.pretrain_encoder import PretrainRecipe, pretrain
 from server.training.run import Run
+from server.training.teacher import TeacherRecipe
 from udfs.errors import BadInput
 
 CALIBRATION_TEXTS = 300  # of each language
@@ -54,6 +53,8 @@ class EncoderRecipe:
     pretrain: PretrainRecipe
     finetune: FinetuneRecipe
     name: str = "custom"
+    teacher: TeacherRecipe | None = None
+    average_share: float = 0.3  # of the other encoder of ours, where one is given
     start_share: float = 1.0  # of an encoder of ours; the rest is of what it came from
     end_share: float = 1.0  # of what was trained; the rest is of the encoder it started from
 
@@ -77,6 +78,7 @@ class EncoderRecipe:
             return cls(
                 PretrainRecipe(**table.pop("pretrain", {})),
                 FinetuneRecipe(**table.pop("finetune", {})),
+                teacher=TeacherRecipe(**table.pop("teacher")) if "teacher" in table else None,
                 name=path.stem if path.is_file() else name,
                 **table,
             )
@@ -85,11 +87,20 @@ class EncoderRecipe:
 
 
 def train_encoder(
-    recipe: EncoderRecipe, data: Path, work: Path, out: Path, start_model: Path | None = None
+    recipe: EncoderRecipe,
+    data: Path,
+    work: Path,
+    out: Path,
+    start_model: Path | None = None,
+    average_with: Path | None = None,
+    teacher: Path | None = None,
 ) -> Path:
     """The artefact folder `out`, trained on the data folder; goes on where a run in `work` stopped.
 
-    Raises: BadInput when the data folder or the start model is not there.
+    `average_with` is another encoder of ours, of which the start takes the recipe's share;
+    `teacher` the Hugging Face folder that a recipe with a teacher fine-tunes.
+
+    Raises: BadInput when the data folder or a model that the recipe needs is not there.
     """
     if not (data / "text").is_dir():
         raise BadInput(f"No folder {data / 'text'}. Give the data folder with --data.")
@@ -97,39 +108,31 @@ def train_encoder(
     device = "cuda" if torch.cuda.is_available() else "cpu"
     texts = corpora.load_training_texts(data)
     tokenizer, network = pretrain(recipe.pretrain, texts, start, Run(work / "pretrain"), device)
+    if average_with:
+        other = load_trained_encoder(average_with, len(corpora.LABELS))
+        network = keep_of_start(network, other, 1 - recipe.average_share)
     if recipe.start_share < 1:
         packaged = packaged_start_model()
         network = blend_with_start_model(network, packaged, tokenizer, recipe.start_share)
-    examples = corpora.load_sentiment_examples(data)
-    if recipe.finetune.self_label_at_least:
-        if not is_artefact(start):
-            raise BadInput(
-                "This recipe labels texts with the model that it starts from. Give an encoder of "
-                "ours with --start-model, or leave out self_label_at_least."
-            )
-        examples += self_labelled(
-            load_trained_encoder(start, len(corpora.LABELS)).to(device, torch.bfloat16),
-            tokenizer,
-            texts[corpora.SELF_LABELLED],
-            recipe.finetune,
-        )
-    meanings = None
-    if recipe.finetune.meaning_weight:
-        more, meanings = learn_meanings(
-            packaged_start_model(), examples, texts["zh_queries"], Run(work / "meanings")
-        )
-        examples += more
-    aspects = None
-    if recipe.finetune.aspect_weight:
-        aspects = AspectTask.load(data, tokenizer)
-        network.aspects = AspectHead(network.body.config.hidden_size, aspects.names)
-    network = finetune_runs(
-        recipe.finetune, examples, tokenizer, network, work, device, meanings, aspects
+    before = deepcopy(network)
+    lessons = gather_lessons(
+        recipe.finetune,
+        recipe.teacher,
+        data,
+        texts,
+        (start, before, tokenizer),
+        teacher,
+        work,
+        device,
     )
+    if lessons.aspects:
+        network.aspects = AspectHead(network.body.config.hidden_size, lessons.aspects.names)
+        if is_artefact(start):
+            take_over_aspects(network.aspects, start)
+    network = finetune_runs(recipe.finetune, lessons, tokenizer, network, work, device)
     if recipe.end_share < 1:
-        before = load_trained_encoder(start, len(corpora.LABELS))
         network = keep_of_start(network, before, recipe.end_share)
-    train, dev = split_examples(examples, recipe.finetune.dev_share)
+    train, dev = split_examples(lessons.examples, recipe.finetune.dev_share)
     logits = predict(network, tokenizer, dev, recipe.finetune)
     temperature = fit_temperature(logits, dev)
     scores = held_out_scores(logits / temperature, dev)
@@ -139,7 +142,7 @@ def train_encoder(
         "recipe": asdict(recipe),
         "training_texts": {name: len(part) for name, part in texts.items()},
         "training_examples": dict(Counter(row.source for row in train)),
-        "examples_fingerprint": corpora.fingerprint(row.text for row in examples),
+        "examples_fingerprint": corpora.fingerprint(row.text for row in lessons.examples),
         "held_out": scores,
     }
     if is_artefact(start):
@@ -149,22 +152,28 @@ def train_encoder(
             "recipe": earlier.card.get("recipe"),
             "share": recipe.start_share,
         }
+        if average_with:
+            other_version = load_artefact(average_with).version
+            card["started_from"]["averaged"] = {
+                "version": other_version,
+                "share": recipe.average_share,
+            }
     card["text"] = encoder_card(card)
-    thresholds = held_out_thresholds(network, tokenizer, aspects) if aspects else None
+    thresholds = (
+        held_out_thresholds(network, tokenizer, lessons.aspects) if lessons.aspects else None
+    )
     save_network(out, network, tokenizer, recipe.finetune, temperature, card, thresholds)
-    calibrate_artefact(out, calibration_texts(examples))
+    calibrate_artefact(out, calibration_texts(lessons.examples))
     return out
 
 
 def finetune_runs(
     recipe: FinetuneRecipe,
-    examples: list[corpora.Example],
+    lessons: Lessons,
     tokenizer: Tokenizer,
     network: EncoderNetwork,
     work: Path,
     device: str,
-    meanings: Meanings | None = None,
-    aspects: AspectTask | None = None,
 ) -> EncoderNetwork:
     """The mean of the recipe's runs; on the CPU they go side by side and share its cores."""
     seeds = range(recipe.seed, recipe.seed + recipe.runs)
@@ -173,9 +182,7 @@ def finetune_runs(
     def tune(seed: int, folder: Path) -> EncoderNetwork:
         own = deepcopy(network)
         own_recipe = replace(recipe, seed=seed)
-        return finetune(
-            own_recipe, examples, tokenizer, own, Run(folder), device, meanings, aspects
-        )
+        return finetune(own_recipe, lessons, tokenizer, own, Run(folder), device)
 
     if recipe.runs > 1 and device == "cpu":
         threads = max(1, torch.get_num_threads() // recipe.runs)
@@ -185,18 +192,28 @@ def finetune_runs(
                 pool.submit(
                     _save_finetuned,
                     replace(recipe, seed=seed),
-                    examples,
+                    lessons,
                     tokenizer,
                     network,
                     folder,
-                    meanings,
-                    aspects,
                 )
                 for seed, folder in zip(seeds, folders, strict=True)
             ]
             for job in jobs:
                 job.result()
     return average_networks([tune(*pair) for pair in zip(seeds, folders, strict=True)])
+
+
+def take_over_aspects(head: AspectHead, start: Path) -> None:
+    """Gives the head the weights that an encoder of ours has, if it tells the same aspects."""
+    artefact = load_artefact(start)
+    kept = {
+        name.removeprefix("aspects."): tensor
+        for name, tensor in artefact.tensors().items()
+        if name.startswith("aspects.")
+    }
+    if kept:
+        head.take_over(kept, artefact.config["aspects"])
 
 
 def keep_of_start(network: EncoderNetwork, before: EncoderNetwork, share: float) -> EncoderNetwork:
@@ -214,15 +231,13 @@ def keep_of_start(network: EncoderNetwork, before: EncoderNetwork, share: float)
 
 def _save_finetuned(
     recipe: FinetuneRecipe,
-    examples: list[corpora.Example],
+    lessons: Lessons,
     tokenizer: Tokenizer,
     network: EncoderNetwork,
     folder: Path,
-    meanings: Meanings | None,
-    aspects: AspectTask | None,
 ) -> None:
     """Leaves the weights of a run in its folder, where `finetune` finds them."""
-    finetune(recipe, examples, tokenizer, network, Run(folder), meanings=meanings, aspects=aspects)
+    finetune(recipe, lessons, tokenizer, network, Run(folder))
 
 
 def held_out_thresholds(

@@ -34,6 +34,18 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--start-model", type=Path, metavar="DIR", help="Hugging Face BERT folder to start from"
     )
+    parser.add_argument(
+        "--average-with",
+        type=Path,
+        metavar="DIR",
+        help="another encoder of ours, to average the start with",
+    )
+    parser.add_argument(
+        "--teacher",
+        type=Path,
+        metavar="DIR",
+        help="Hugging Face folder of the larger model that a recipe with a teacher learns from",
+    )
     parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: all cores)")
 
 
@@ -48,7 +60,15 @@ def train(args: argparse.Namespace) -> int:
     if args.threads:
         torch.set_num_threads(args.threads)
     recipe = EncoderRecipe.load(args.recipe)
-    folder = train_encoder(recipe, args.data, args.work, args.output, args.start_model)
+    folder = train_encoder(
+        recipe,
+        args.data,
+        args.work,
+        args.output,
+        args.start_model,
+        args.average_with,
+        args.teacher,
+    )
     print(f"The model is in {folder}. Measure it with: shopsheet evaluate encoder --model {folder}")
     return 0
 
