@@ -1,7 +1,10 @@
 """Learning from a larger model and from a committee, in miniature."""
 
 import dataclasses
+import hashlib
+import io
 import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +17,7 @@ from server.training import corpora
 from server.training.committee import committee_probabilities, linear_reader
 from server.training.corpora import LABELS, Example
 from server.training.losses import any_of_loss, taught_loss
+from server.training.packaged_teacher import FILES, PACKAGES, packaged_teacher
 from server.training.run import Run
 from server.training.teacher import TeacherRecipe, train_teacher
 from server.training.train_encoder import EncoderRecipe, train_encoder
@@ -103,7 +107,7 @@ def test_an_encoder_learns_from_a_teacher_and_a_committee(
         finetune=dataclasses.replace(RECIPE.finetune, epochs=1, self_label=True),
     )
     work, out = tmp_path / "run2", tmp_path / "second"
-    with pytest.raises(BadInput, match="--teacher"):
+    with pytest.raises(BadInput, match="not installed"):
         train_encoder(recipe, data, work, out, first)
     train_encoder(recipe, data, work, out, first, first, teacher_folder)
     card = json.loads((out / "card.json").read_text("utf-8"))
@@ -114,6 +118,34 @@ def test_an_encoder_learns_from_a_teacher_and_a_committee(
     text = (out / "CARD.md").read_text("utf-8")
     assert "averaged with version" in text
     assert "all-mpnet-base-v2" in text
+
+
+def test_the_packaged_teacher_is_put_together_once_and_checked(
+    teacher_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w") as archive:
+        for name in FILES:
+            archive.write(teacher_folder / name, f"all-mpnet-base-v2/{name}")
+        archive.writestr("all-mpnet-base-v2/1_Pooling/config.json", "{}")
+    size = -(-len(whole.getvalue()) // len(PACKAGES))
+    for number, package in enumerate(PACKAGES):
+        piece = f"{package}/input/all-mpnet-base-v2.zip.00{number + 1}"
+        about = tmp_path / f"{package.replace('-', '_')}-0.0.1.dist-info"
+        about.mkdir()
+        (about / "METADATA").write_text(f"Name: {package}\nVersion: 0.0.1\n", "utf-8")
+        (about / "RECORD").write_text(f"{piece},,\n", "utf-8")
+        (tmp_path / piece).parent.mkdir(parents=True)
+        part = whole.getvalue()[number * size : (number + 1) * size]
+        (tmp_path / piece).write_bytes(part)
+    monkeypatch.syspath_prepend(tmp_path)
+    weights = (teacher_folder / "model.safetensors").read_bytes()
+    with pytest.raises(BadInput, match="SHA-256"):
+        packaged_teacher(tmp_path / "wrong", "0" * 64)
+    folder = packaged_teacher(tmp_path / "model", hashlib.sha256(weights).hexdigest())
+    assert (folder / "model.safetensors").read_bytes() == weights
+    assert (folder / "config.json").read_bytes() == (teacher_folder / "config.json").read_bytes()
+    assert packaged_teacher(folder) == folder
 
 
 def test_the_taught_recipe_is_read() -> None:

@@ -17,6 +17,7 @@ from server.training.finetune_encoder import FinetuneRecipe, predict
 from server.training.lessons import Lessons, split_examples
 from server.training.meaning import Meanings, learn_meanings
 from server.training.network import EncoderNetwork, packaged_start_model
+from server.training.packaged_teacher import packaged_teacher
 from server.training.run import Run
 from server.training.teacher import Teacher, TeacherRecipe, train_teacher
 from server.training.variants import sentences_of, varied_texts, word_neighbours
@@ -35,7 +36,7 @@ def gather_lessons(
 ) -> Lessons:
     """Everything that is learnt, made from the data folder and kept under `work` where it is dear.
 
-    Raises: BadInput when the recipe needs a start or a teacher that was not given.
+    Raises: BadInput when the recipe needs a start that was not given, or a teacher that is nowhere.
     """
     folder, network, tokenizer = start
     examples = corpora.load_sentiment_examples(data)
@@ -46,12 +47,8 @@ def gather_lessons(
         examples += [Example(text, frozenset(), corpora.SELF_LABELLED) for text in rows]
         said |= rows
     if teacher:
-        if teacher_model is None:
-            raise BadInput(
-                "This recipe learns from a larger model. Give its Hugging Face folder with "
-                "--teacher, or use a recipe without [teacher]."
-            )
-        more, taught = learn_from_teacher(teacher, teacher_model, train, dev, Run(work / "teacher"))
+        model = teacher_model or packaged_teacher(work / "teacher" / "model")
+        more, taught = learn_from_teacher(teacher, model, train, dev, Run(work / "teacher"), device)
         examples += more
         said |= taught
     meanings = None
@@ -97,7 +94,7 @@ def learn_from_teacher(
     train: Sequence[Example],
     dev: Sequence[Example],
     run: Run,
-    device: str = "cpu",
+    device: str,
 ) -> tuple[list[Example], dict[str, np.ndarray]]:
     """New English texts to learn, and the teacher's probabilities of them and of the labelled."""
     english = [row for row in train if row.source.startswith("en_")]

@@ -44,7 +44,8 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
         "--teacher",
         type=Path,
         metavar="DIR",
-        help="Hugging Face folder of the larger model that a recipe with a teacher learns from",
+        help="Hugging Face folder of the larger model that a recipe with a teacher learns from "
+        "(default: the packaged one)",
     )
     parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: all cores)")
 
