@@ -12,7 +12,7 @@ import pytest
 import xlsxwriter
 
 from server.capabilities.aspects import characters
-from server.capabilities.reading import ASPECT, unpack
+from server.capabilities.reading import ASPECT, Readings
 from server.engine import Engine
 from server.models.aspect_categories import SHOP_CATEGORIES
 from server.models.encoder import Encoder
@@ -153,7 +153,7 @@ def test_a_reading_is_kept_as_it_was_read(engine: Engine, encoder: Encoder) -> N
     texts = [BOTH, "i ordered it on the day", "物流慢"]
     stored = CAPABILITIES["aspects"].run(encoder, texts)
     assert all(isinstance(one, bytes) for one in stored)
-    readings = unpack(encoder, stored)  # type: ignore[arg-type]
+    readings = Readings(encoder, stored)  # type: ignore[arg-type]
     reading = encoder.read(texts)
     np.testing.assert_array_equal(readings.probabilities, reading.probabilities)
     assert (readings.vectors * reading.vectors).sum(axis=1).min() > 0.9998

@@ -98,11 +98,14 @@ def _matched(
     matcher = AspectMatcher(names, vectors[: len(names)], vectors[len(names) : edge])
     vector_of = dict(zip(phrases, vectors[edge:], strict=True))
     meant: Meant = {}
+    known: dict[tuple[str | None, int], np.ndarray] = {}
     for place, phrase, one in found:
-        category = model.aspect_categories[one["category"]]
-        hits = matcher.match(phrase, vector_of[phrase] if phrase else None, category)
+        key = phrase, int(one["category"])
+        if key not in known:  # many rows say the same
+            vector = vector_of[phrase] if phrase else None
+            known[key] = matcher.match(phrase, vector, model.aspect_categories[key[1]])
         meant.setdefault(place, []).append(
-            (POLARITIES[one["polarity"]], float(one["probability"]), hits)
+            (POLARITIES[one["polarity"]], float(one["probability"]), known[key])
         )
     return meant
 

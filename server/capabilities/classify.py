@@ -54,9 +54,13 @@ class Classify(ReadingCapability):
         task = task_of(args)
         cells = len(args["text"]) * len(args["text"][0])
         head = self._head(model, task, outcomes[cells:])
-        rows = head.predict_proba(read_texts(model, outcomes[:cells])[0].vectors)
+        read = read_texts(model, outcomes[:cells])[0]
         show = _show_labels if args["multi"] else _show_label
-        shown = iter([show(task.labels, row, args["min_confidence"]) for row in rows])
+        shown = (
+            show(task.labels, row, args["min_confidence"])
+            for block in read.blocks()
+            for row in head.predict_proba(read.vectors_of(block))
+        )
         return grid_like(args["text"], outcomes[:cells], lambda stored: next(shown))
 
     def _head(self, model: Any, task: Task, outcomes: Sequence[Outcome]) -> Head:

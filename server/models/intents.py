@@ -6,10 +6,12 @@ folder of its own: `model.safetensors`, `config.json` and `CARD.md`.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,6 +37,14 @@ class IntentHead:
     weights: np.ndarray
     intercepts: np.ndarray
     encoder: str
+
+    @cached_property
+    def fingerprint(self) -> bytes:
+        """A hash of all that decides an answer."""
+        digest = hashlib.blake2b(self.encoder.encode("utf-8"), digest_size=16)
+        digest.update(self.weights.tobytes())
+        digest.update(self.intercepts.tobytes())
+        return digest.digest()
 
     def predict_proba(
         self,

@@ -102,12 +102,24 @@ def _sides(
     for sign in (1, -1, 0):
         places = np.flatnonzero(polar == sign)
         # What a row says without opinion counts only if it has none at all.
-        votes = np.ones(len(places), dtype=bool) if sign else silent[places]
-        if votes.any():
+        voting = places if sign else places[silent[places]]
+        if len(voting):
+            row_count = len(np.unique(rows[voting]))
+            places = _some(places)
+            votes = np.ones(len(places), dtype=bool) if sign else silent[places]
             strength = np.abs(polarity[places]) if sign else np.ones(len(places))
-            own = [sentences[int(place)] for place in places]
-            sides.append(_Side(own, vectors[places], strength, votes, words_of, sign != 0))
+            own = [sentences[place] for place in places.tolist()]
+            side = _Side(own, vectors[places], strength, votes, words_of, row_count, sign != 0)
+            sides.append(side)
     return sorted(sides, key=lambda side: -side.row_count)
+
+
+def _some(places: np.ndarray) -> np.ndarray:
+    """All of them, or MOST_SPEAKING evenly spaced ones."""
+    if len(places) <= MOST_SPEAKING:
+        return places
+    kept: np.ndarray = places[np.linspace(0, len(places) - 1, MOST_SPEAKING).astype(int)]
+    return kept
 
 
 class _Side:
@@ -120,17 +132,17 @@ class _Side:
         strength: np.ndarray,
         votes: np.ndarray,
         words_of: Callable[[str], Sequence[str]],
+        row_count: int,
         polar: bool,
     ) -> None:
-        """votes: which sentences are to be spoken for; the others may only be quoted and cited."""
+        """votes: which sentences are to be spoken for; the others may only be quoted and cited.
+
+        row_count: of all rows on this side, of which these sentences may be a part.
+        """
         self.polar = polar
-        self.row_count = len({s.row for s, voting in zip(sentences, votes, strict=True) if voting})
+        self.row_count = row_count
         self.used = 0
         self._chosen: list[int] = []  # places among the candidates
-        if len(sentences) > MOST_SPEAKING:
-            kept = np.linspace(0, len(sentences) - 1, MOST_SPEAKING).astype(int)
-            sentences = [sentences[int(place)] for place in kept]
-            vectors, strength, votes = vectors[kept], strength[kept], votes[kept]
         self._sentences = sentences
         lengths = np.array([word_count(sentence.text) for sentence in sentences])
         self._rows = np.array([sentence.row for sentence in sentences])

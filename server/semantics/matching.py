@@ -28,7 +28,7 @@ class AspectMatcher:
     def __init__(
         self, names: Sequence[str], name_vectors: np.ndarray, category_vectors: np.ndarray
     ) -> None:
-        self._names = [name.casefold() for name in names]
+        self._names = [_Name(name.casefold()) for name in names]
         self._vectors = name_vectors
         near = name_vectors @ category_vectors.T
         self._category = [
@@ -44,21 +44,36 @@ class AspectMatcher:
         if phrase is None or vector is None:
             return np.asarray(same_category)
         near = self._vectors @ vector
-        said = np.array([_holds(phrase.casefold(), name) for name in self._names])
+        said = np.array([name.is_said(phrase.casefold()) for name in self._names])
         close = same_category & (near >= SAME_CATEGORY)
         return np.asarray(said | (near >= SAME_MEANING) | close)
+
+
+class _Name:
+    """One name that a user gave, and how it is found in words."""
+
+    def __init__(self, name: str) -> None:
+        """`name` in small letters."""
+        self._name = name
+        self._chinese = _HAN.search(name) is not None
+        self._whole = _whole_word(name)
+
+    def is_said(self, phrase: str) -> bool:
+        """Whether name or phrase holds the other as whole words."""
+        name = self._name
+        if not name or not phrase:
+            return False
+        if self._chinese:
+            return name in phrase or (len(phrase) > 1 and phrase in name)
+        if len(name) <= len(phrase):  # "in" first: a column has tens of thousands of phrases
+            return name in phrase and self._whole.search(phrase) is not None
+        return phrase in name and _whole_word(phrase).search(name) is not None
+
+
+def _whole_word(word: str) -> re.Pattern[str]:
+    return re.compile(rf"\b{re.escape(word)}(?:s|es)?\b")
 
 
 def _nearest(near_categories: np.ndarray) -> str | None:
     best = int(near_categories.argmax())
     return SHOP_CATEGORIES[best] if near_categories[best] >= NAMES_CATEGORY else None
-
-
-def _holds(phrase: str, name: str) -> bool:
-    """Whether one of the two holds the other as whole words."""
-    if not name or not phrase:
-        return False
-    if _HAN.search(name):
-        return name in phrase or (len(phrase) > 1 and phrase in name)
-    short, long = sorted((name, phrase), key=len)
-    return re.search(rf"\b{re.escape(short)}(?:s|es)?\b", long) is not None

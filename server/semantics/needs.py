@@ -40,6 +40,7 @@ JUDGED: Final = 0.25  # how often a noun was marked as what a review judges
 LEVELS: Final = ("low", "medium", "high")
 MEANS: Final = 0.5  # least cosine of a need and the user's own that it stands for; as in SIMILAR
 MOST_ROWS: Final = 50  # of the ranked table
+MOST_PRAISED: Final = 10  # after them, of what is praised
 MOST_EXAMPLES: Final = 3
 
 TREND_LEVEL: Final = 0.01  # of the test, two-sided: a table has dozens of them
@@ -336,8 +337,8 @@ class Ranked:
 def rank_needs(needs: Sequence[tuple[int, Need]]) -> list[Ranked]:
     """The needs of a range from (place, need of the text), the most frequent first.
 
-    A text without a need counts in the shares alone. Of the names of one need the most frequent is
-    shown; of equals the shortest.
+    Praise is no need: what is praised stands after all needs. A text without a need counts in the
+    shares alone. Of the names of one need the most frequent is shown; of equals the shortest.
     """
     groups: dict[tuple[str, ...], list[tuple[int, Need]]] = {}
     for place, need in needs:
@@ -361,7 +362,9 @@ def rank_needs(needs: Sequence[tuple[int, Need]]) -> list[Ranked]:
                 tuple(places[:MOST_EXAMPLES]),
             )
         )
-    return sorted(ranked, key=lambda one: (-one.count, one.rows))[:MOST_ROWS]
+    ranked.sort(key=lambda one: (-one.count, one.rows))
+    asking = [one for one in ranked if one.kind in ASKING]
+    return asking[:MOST_ROWS] + [one for one in ranked if one.kind not in ASKING][:MOST_PRAISED]
 
 
 def share_trend(early: int, late: int, texts: int) -> str:
