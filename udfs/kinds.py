@@ -170,14 +170,13 @@ def _text_cell(cell: Cell, arg_name: str) -> Cell:
     return _whole_characters(cell)
 
 
-_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
-
-
 def _whole_characters(text: str) -> str:
     """`text` with half characters replaced: LEFT() cuts an emoji in two, JSON carries the half."""
-    if text.isascii() or not _HALF_CHARACTER.search(text):
-        return text
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    try:
+        text.encode("utf-8")  # the quickest way to find out
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 @dataclass(frozen=True)
