@@ -10,12 +10,15 @@ import numpy as np
 
 from server.capabilities.base import Outcome, column_of
 from server.capabilities.reading import (
+    BLOCK_ROWS,
     POLARITIES,
     UNSAID,
     ReadingCapability,
+    Readings,
     read_texts,
     texts_of,
 )
+from server.models import intents
 from server.models.aspect_categories import SHOP_CATEGORIES
 from server.semantics.matching import AspectMatcher
 from udfs.catalogue import ASPECTS
@@ -74,10 +77,31 @@ def _found(
     """(place of the text, words of the aspect or None, the stored aspect), in order."""
     texts = texts_of(args["text"])
     readings, places = read_texts(model, outcomes[: len(texts)])
-    for place, aspects in zip(places, readings.aspects, strict=True):
-        text = str(texts[place])
-        for one in aspects:
-            yield place, _words(text, one["aspect_start"], one["aspect_end"]), one
+    judging = [row for row, aspects in enumerate(readings.aspects) if len(aspects)]
+    for start in range(0, len(judging), BLOCK_ROWS):
+        rows = judging[start : start + BLOCK_ROWS]
+        own = [str(texts[places[row]]) for row in rows]
+        silent = _judge_nothing(model, own, readings, rows)
+        for row, text, nothing in zip(rows, own, silent, strict=True):
+            for one in () if nothing else readings.aspects[row]:
+                yield places[row], _words(text, one["aspect_start"], one["aspect_end"]), one
+
+
+def _judge_nothing(
+    model: Any, texts: Sequence[str], readings: Readings, rows: Sequence[int]
+) -> Sequence[bool]:
+    """Whether each of these texts is a question, plan or statement, in which nothing is judged.
+
+    An encoder of the user's own may have no head that tells; then all count.
+    """
+    try:
+        head = intents.SHIPPED.head_for(model)
+    except ModelFailed:
+        return [False] * len(texts)
+    found = head.judges_nothing(
+        texts, readings.vectors_of(rows), readings.probabilities[rows], model.labels
+    )
+    return list(found.tolist())
 
 
 def _words(text: str, start: int, end: int) -> str | None:
