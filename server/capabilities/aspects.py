@@ -20,6 +20,7 @@ from server.capabilities.reading import (
 )
 from server.models import intents
 from server.models.aspect_categories import SHOP_CATEGORIES
+from server.models.scale import scale_of
 from server.semantics.matching import AspectMatcher
 from udfs.catalogue import ASPECTS
 from udfs.errors import BadInput, CellError, ModelFailed, ShopsheetError
@@ -119,7 +120,9 @@ def _matched(
             raise outcome
     vectors = read_texts(model, read)[0].vectors
     edge = len(names) + len(SHOP_CATEGORIES)
-    matcher = AspectMatcher(names, vectors[: len(names)], vectors[len(names) : edge])
+    matcher = AspectMatcher(
+        names, vectors[: len(names)], vectors[len(names) : edge], scale_of(model)
+    )
     vector_of = dict(zip(phrases, vectors[edge:], strict=True))
     meant: Meant = {}
     known: dict[tuple[str | None, int], np.ndarray] = {}

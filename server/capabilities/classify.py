@@ -11,7 +11,8 @@ import numpy as np
 
 from server.capabilities.base import Outcome, grid_like
 from server.capabilities.reading import ReadingCapability, read_texts, texts_of
-from server.semantics.few_shot import Head, fit_head
+from server.models.scale import scale_of
+from server.semantics.few_shot import Head, Strength, fit_head
 from server.semantics.recent import Recent
 from udfs.errors import BadInput, CellError, ShopsheetError, error_from_code, short
 from udfs.kinds import number_text
@@ -69,13 +70,15 @@ class Classify(ReadingCapability):
                 message = f"{short(text)} could not be read. {outcome.message}"
                 raise error_from_code(outcome.cell_error, message)
 
+        strength = Strength.of(scale_of(model))
+
         def fit() -> Head:
             vectors = read_texts(model, outcomes)[0].vectors
             count = len(task.labels)
             targets = np.zeros((len(task.examples), count))
             for row, label_ids in enumerate(task.targets):
                 targets[row, list(label_ids)] = 1.0
-            return fit_head(vectors[:count], vectors[count:], targets, task.exclusive)
+            return fit_head(vectors[:count], vectors[count:], targets, task.exclusive, strength)
 
         return self._heads.get((model.version, model.backend, task), fit)
 

@@ -20,6 +20,7 @@ from server.capabilities.reading import (
 )
 from server.models import intents
 from server.models.aspects import FoundAspect
+from server.models.scale import scale_of
 from server.semantics.needs import Need, find_need, match_taxonomy, rank_needs
 from server.semantics.recent import Recent
 from udfs.catalogue import NEEDS
@@ -160,10 +161,12 @@ def _under_taxonomy(
         words[place - edge]: vector
         for place, vector in zip(places[edge:], readings.vectors[edge:], strict=True)
     }
+    scale = scale_of(model)
     renamed: dict[int, Need] = {}
     for place, need in found.items():
         own = [vector_of[w] for w in (need.phrase, need.evidence) if w in vector_of]
-        meant = match_taxonomy(names, readings.vectors[:edge], need, own)
+        least = scale.least_need(need.phrase or need.evidence)
+        meant = match_taxonomy(names, readings.vectors[:edge], need, own, least)
         renamed[place] = need.renamed(meant)
     return renamed
 

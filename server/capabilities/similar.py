@@ -9,6 +9,7 @@ from typing import Any
 
 from server.capabilities.base import Outcome, column_of
 from server.capabilities.reading import ReadingCapability, read_texts, texts_of
+from server.models.scale import scale_of
 from server.semantics.nearest import Lookup
 from server.semantics.recent import Recent
 from server.settings import Settings
@@ -68,10 +69,14 @@ class Similar(ReadingCapability):
         readings, places = read_texts(model, outcomes[:asked])
         wanted = [cells[place].strip() for place in places]
         found = lookup.find(wanted, readings.vectors, count)
+        scale = scale_of(model)
         answers: list[list[Any]] = []
         for cell, outcome in zip(cells, outcomes[:asked], strict=True):
             if isinstance(outcome, bytes):
-                shown = _show(next(found), column, args)
+                near = next(found)
+                scores = scale.score([cosine for _, cosine in near], cell).tolist()
+                scored = [(row, score) for (row, _), score in zip(near, scores, strict=True)]
+                shown = _show(scored, column, args)
             elif isinstance(outcome, ShopsheetError):
                 shown = [outcome.to_cell()] * count
             else:

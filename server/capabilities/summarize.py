@@ -7,6 +7,7 @@ from typing import Any
 
 from server.capabilities.base import Outcome, column_of
 from server.capabilities.reading import ReadingCapability, read_texts
+from server.models.scale import scale_of
 from server.semantics.extract import Quotation, Sentence, summarise
 from server.semantics.sentences import is_chinese, most_per_row, sentences
 from server.settings import Settings
@@ -53,6 +54,7 @@ class Summarize(ReadingCapability):
                 polarity[places],
                 words,
                 args["max_words"],
+                scale_of(model),
             )
             return _show(quotations)
 

@@ -8,11 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from server.models.aspect_categories import SHOP_CATEGORIES, category_of_words
+from server.models.scale import DEFAULT, Scale
 
-# Chosen on the training parts of the aspect sets: server.training.evaluate_matching.
-SAME_MEANING = 0.62  # least cosine of a phrase and a name that mean the same
-SAME_CATEGORY = 0.35  # least cosine where both also belong to one category
-NAMES_CATEGORY = 0.55  # least cosine of a name and a category that it stands for
 OPEN_CATEGORIES = ("overall", "other")  # say nothing of what is judged
 
 _HAN = re.compile("[\u4e00-\u9fff]")
@@ -26,13 +23,18 @@ class AspectMatcher:
     """
 
     def __init__(
-        self, names: Sequence[str], name_vectors: np.ndarray, category_vectors: np.ndarray
+        self,
+        names: Sequence[str],
+        name_vectors: np.ndarray,
+        category_vectors: np.ndarray,
+        scale: Scale = DEFAULT,
     ) -> None:
+        self._scale = scale
         self._names = [_Name(name.casefold()) for name in names]
         self._vectors = name_vectors
         near = name_vectors @ category_vectors.T
         self._category = [
-            category_of_words(name.casefold()) or _nearest(row)
+            category_of_words(name.casefold()) or _nearest(row, scale.names_category)
             for name, row in zip(names, near, strict=True)
         ]
 
@@ -45,8 +47,8 @@ class AspectMatcher:
             return np.asarray(same_category)
         near = self._vectors @ vector
         said = np.array([name.is_said(phrase.casefold()) for name in self._names])
-        close = same_category & (near >= SAME_CATEGORY)
-        return np.asarray(said | (near >= SAME_MEANING) | close)
+        close = same_category & (near >= self._scale.same_category)
+        return np.asarray(said | (near >= self._scale.same_meaning) | close)
 
 
 class _Name:
@@ -74,6 +76,6 @@ def _whole_word(word: str) -> re.Pattern[str]:
     return re.compile(rf"\b{re.escape(word)}(?:s|es)?\b")
 
 
-def _nearest(near_categories: np.ndarray) -> str | None:
+def _nearest(near_categories: np.ndarray, least: float) -> str | None:
     best = int(near_categories.argmax())
-    return SHOP_CATEGORIES[best] if near_categories[best] >= NAMES_CATEGORY else None
+    return SHOP_CATEGORIES[best] if near_categories[best] >= least else None
