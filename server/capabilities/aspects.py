@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -22,11 +22,14 @@ from server.models import intents
 from server.models.aspect_categories import SHOP_CATEGORIES
 from server.models.scale import scale_of
 from server.semantics.matching import AspectMatcher
+from server.semantics.recent import Recent
 from udfs.catalogue import ASPECTS
 from udfs.errors import BadInput, CellError, ModelFailed, ShopsheetError
 
 DECIMALS = 4
 MIXED = "mixed"
+# Whether texts judge nothing, of the latest ones: a column is asked twice in each call.
+_SILENT: Final[Recent[bool]] = Recent(200_000)
 
 
 class Aspects(ReadingCapability):
@@ -99,10 +102,21 @@ def _judge_nothing(
         head = intents.SHIPPED.head_for(model)
     except ModelFailed:
         return [False] * len(texts)
-    found = head.judges_nothing(
-        texts, readings.vectors_of(rows), readings.probabilities[rows], model.labels
-    )
-    return list(found.tolist())
+    keys = head.keys(texts, [readings.stored[row] for row in rows])
+    known = {key: silent for key in set(keys) if (silent := _SILENT.find(key)) is not None}
+    new = list({key: place for place, key in enumerate(keys) if key not in known}.items())
+    if new:
+        own = [rows[place] for _, place in new]
+        silent_now = head.judges_nothing(
+            [texts[place] for _, place in new],
+            readings.vectors_of(own),
+            readings.probabilities[own],
+            model.labels,
+        )
+        for (key, _), silent in zip(new, silent_now.tolist(), strict=True):
+            known[key] = silent
+            _SILENT.keep(key, silent)
+    return [known[key] for key in keys]
 
 
 def _words(text: str, start: int, end: int) -> str | None:

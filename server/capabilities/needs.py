@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -87,12 +86,7 @@ def needs_in(
 ) -> dict[int, Need]:
     """The need of each of these texts, of which `readings` holds a row, by its place."""
     head = intents.SHIPPED.head_for(model)
-    keys = [
-        hashlib.blake2b(
-            stored + text.encode("utf-8"), key=head.fingerprint, digest_size=16
-        ).digest()
-        for text, stored in zip(texts, readings.stored, strict=True)
-    ]
+    keys = head.keys(texts, readings.stored)
     found = {key: need for key in set(keys) if (need := _KNOWN.find(key)) is not None}
     missing = {key: row for row, key in enumerate(keys) if key not in found}
     left = list(missing.items())

@@ -44,9 +44,17 @@ class IntentHead:
     intercepts: np.ndarray
     encoder: str
 
+    def keys(self, texts: Sequence[str], stored: Sequence[bytes]) -> list[bytes]:
+        """Per text a hash of all that decides an answer: head, text, and its reading as stored."""
+        return [
+            hashlib.blake2b(
+                one + text.encode("utf-8"), key=self._fingerprint, digest_size=16
+            ).digest()
+            for text, one in zip(texts, stored, strict=True)
+        ]
+
     @cached_property
-    def fingerprint(self) -> bytes:
-        """A hash of all that decides an answer."""
+    def _fingerprint(self) -> bytes:
         digest = hashlib.blake2b(self.encoder.encode("utf-8"), digest_size=16)
         digest.update(self.weights.tobytes())
         digest.update(self.intercepts.tobytes())
