@@ -86,7 +86,9 @@ class IntentHead:
         silent = self._share_of(SILENT, plain) >= MAYBE_SILENT
         near = np.flatnonzero(silent)
         if len(near):
-            own = features([texts[row] for row in near], vectors[near], probabilities[near], labels)
+            own = features(
+                [texts[row] for row in near.tolist()], vectors[near], probabilities[near], labels
+            )
             silent[near] = self._share_of(SILENT, own) >= SURELY_SILENT
         return silent
 

@@ -7,7 +7,7 @@ An encoder's config.json may hold its own under "scale", fitted to it by
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
@@ -42,7 +42,7 @@ class Scale:
     spoken_for: float = 0.626  # likeness from which it speaks for it wholly
     same: float = 0.86  # cosine from which sentences of the same words say the same
 
-    def score(self, cosine: np.ndarray | float, wanted: str) -> Any:
+    def score(self, cosine: float | Sequence[float] | np.ndarray, wanted: str) -> Any:
         """A cosine to the text that is wanted, as users see it, from 0 to 1.
 
         0.5 is where what is nearest is as likely right as not, with any encoder and language.
