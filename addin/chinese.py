@@ -158,8 +158,9 @@ CHINESE: dict[str, str] = {
     "What reviews say, in sentences that stand in them, praise and complaint alike.": (
         "用评论里原有的句子概括评论内容，好评和差评都有。"
     ),
-    "The column of texts. Empty cells and errors are left out.": (
-        "一列文本。空单元格和错误值不计入。"
+    "The column of texts. Empty cells and errors are left out. Where there are more than 150,000 "
+    "sentences, the first ones of each text are read.": (
+        "一列文本。空单元格和错误值不计入。超过 15 万句时，每条文本只读前几句。"
     ),
     "A column as long as texts: each of its values gets a row of its own. Rows without one "
     "are left out. One summary of all if left out.": (
@@ -179,11 +180,11 @@ CHINESE: dict[str, str] = {
     ),
     '"label": the need; "kind": complaint, question, suggestion, praise, purchase intent or '
     'other; "all": need, kind, actionability and evidence; "ranked": a table of the range\'s '
-    "needs. label if left out.": (
+    "needs, then of what is praised. label if left out.": (
         '"label" 需求；"kind" 类型：complaint（抱怨）、question（提问）、suggestion（建议）、'
         "praise（表扬）、"
         'purchase intent（购买意向）或 other（其他）；"all" 需求、类型、可行动性和原文依据；'
-        '"ranked" 整个区域的需求排行表。省略时为 label。'
+        '"ranked" 整个区域的需求排行表，其后是受到表扬的内容。省略时为 label。'
     ),
     "The need in a few words, blank where none is named; four columns; or a table. "
     "Actionability: high names what is asked for, medium does not, low asks for nothing; unsure is "

@@ -8,8 +8,8 @@ English only, so on Chinese the peer is logistic regression on characters. "head
 head on the peer's vectors: what the head brings, whatever the encoder.
 
 Examples come from the training split, texts to be judged from the test split. --tune prints the
-log loss per strength of the prior instead, on the training splits: the source of the constants in
-server/semantics/few_shot.py. Ends in one JSON line.
+log loss per strength of the prior instead, on the training splits: the source of label_freedom in
+server/models/scale.py. Ends in one JSON line.
 """
 
 from __future__ import annotations

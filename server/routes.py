@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from flask import Blueprint, Response, redirect, request, send_from_directory
@@ -45,7 +46,7 @@ class WireCall:
     function: str
     args: list[Any]
 
-    @property
+    @cached_property
     def cells(self) -> int:
         """How many cells its ranges have, and one for the call."""
         ranges = (arg for arg in self.args if isinstance(arg, list))
@@ -222,8 +223,10 @@ def _caller_left() -> Callable[[], bool]:
 
 
 def _json(data: object, status: int = 200) -> Response:
-    text = json.dumps(data, allow_nan=False, separators=(",", ":"))
-    return Response(text, status=status, mimetype="application/json")
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    # Half a character can only stand in a string, where its escape means the same.
+    body = text.encode("utf-8", "backslashreplace")
+    return Response(body, status=status, mimetype="application/json")
 
 
 class _HealthCheck:

@@ -32,7 +32,7 @@ class Settings:
     metrics_without_token: bool = False  # for a Prometheus on this machine
     # What one request may cost
     max_body_bytes: int = 64 * 1024 * 1024
-    max_cells: int = 250_000
+    max_cells: int = 1_000_000  # 100,000 texts and as many orders in PROFILE are 700,000
     call_timeout_s: float = 900.0
     read_timeout_s: float = 60.0  # from the first to the last byte of a request
     # What all requests together may cost

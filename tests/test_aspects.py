@@ -12,14 +12,16 @@ import pytest
 import xlsxwriter
 
 from server.capabilities.aspects import characters
-from server.capabilities.reading import ASPECT, unpack
+from server.capabilities.reading import ASPECT, Readings
 from server.engine import Engine
+from server.models import intents
 from server.models.aspect_categories import SHOP_CATEGORIES
 from server.models.encoder import Encoder
 from server.semantics.matching import AspectMatcher
 from server.settings import Settings
 from tests.conftest import TOKEN, LiveServer
 from tests.tiny_aspects import build_tiny_aspect_encoder
+from tests.tiny_intents import build_tiny_head
 from udfs.catalogue import ASPECTS
 from udfs.client import Client
 from udfs.errors import BadInput, CellError, ModelFailed
@@ -48,6 +50,17 @@ def encoder(folder: Path) -> Iterator[Encoder]:
 
 def column(cells: list[object]) -> list[list[object]]:
     return [[cell] for cell in cells]
+
+
+def test_a_text_that_asks_or_plans_judges_nothing(
+    engine: Engine, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = column(["the battery is bad", "i want to buy two phones, the battery is ok"])
+    with_both = engine.call("ASPECTS", texts)
+    assert {row[0] for row in with_both[1:]} == {1, 2}
+    monkeypatch.setattr(intents, "SHIPPED", build_tiny_head(tmp_path / "needs", folder))
+    assert {row[0] for row in engine.call("ASPECTS", texts)[1:]} == {1}
+    assert engine.call("ASPECTS", texts, "battery") == [["negative"], [""]]
 
 
 def test_each_aspect_found_is_a_row_that_mid_finds_in_the_cell(engine: Engine) -> None:
@@ -153,7 +166,7 @@ def test_a_reading_is_kept_as_it_was_read(engine: Engine, encoder: Encoder) -> N
     texts = [BOTH, "i ordered it on the day", "物流慢"]
     stored = CAPABILITIES["aspects"].run(encoder, texts)
     assert all(isinstance(one, bytes) for one in stored)
-    readings = unpack(encoder, stored)  # type: ignore[arg-type]
+    readings = Readings(encoder, stored)  # type: ignore[arg-type]
     reading = encoder.read(texts)
     np.testing.assert_array_equal(readings.probabilities, reading.probabilities)
     assert (readings.vectors * reading.vectors).sum(axis=1).min() > 0.9998

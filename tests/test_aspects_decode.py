@@ -5,6 +5,7 @@ import time
 import numpy as np
 import pytest
 
+from server.models.aspect_sense import whole_words
 from server.models.aspects import (
     ALL_UNSAID,
     ASPECT_UNSAID,
@@ -21,7 +22,6 @@ from server.models.aspects import (
     places,
     span_means,
     spans_of_tags,
-    whole_words,
     with_unsaid,
 )
 

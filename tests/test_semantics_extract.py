@@ -156,6 +156,6 @@ def test_many_sentences_take_seconds() -> None:
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     sentences = [Sentence(f"word{n % 997} and word{n % 89} again", n // 3) for n in range(60_000)]
     polarity = random.uniform(-1, 1, 60_000)
-    started = time.monotonic()
+    started = time.process_time()
     assert summarise(sentences, vectors, polarity, words_of, 60)
-    assert time.monotonic() - started < 20
+    assert time.process_time() - started < 20

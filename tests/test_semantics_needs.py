@@ -125,6 +125,23 @@ def test_ranked_needs_share_a_name_across_wordings() -> None:
     assert rank_needs([]) == []
 
 
+def test_praise_is_no_need_and_stands_after_all_needs() -> None:
+    said = [("great battery", "praise")] * 5 + [("lovely scent", "praise"), ("slow", "complaint")]
+    ranked = rank_needs([(n, find_need(text, kind, 0.9)) for n, (text, kind) in enumerate(said)])
+    assert [(one.phrase, one.kind, one.count) for one in ranked] == [
+        ("faster", "complaint", 1),
+        ("battery", "praise", 5),
+        ("scent", "praise", 1),
+    ]
+
+
+def test_praise_does_not_push_needs_out_of_the_table() -> None:
+    needs = [Need("praise", f"part {n}", "low", "", ("praise", str(n))) for n in range(200)]
+    needs += [Need("complaint", f"better part {n}", "high", "", (str(n),)) for n in range(60)]
+    ranked = rank_needs(list(enumerate(needs)))
+    assert [one.kind for one in ranked] == ["complaint"] * 50 + ["praise"] * 10
+
+
 @pytest.mark.parametrize(
     ("early", "late", "texts", "trend"),
     [

@@ -8,7 +8,6 @@ import random
 import numpy as np
 import pytest
 
-from server.semantics import topic_phrases
 from server.semantics.extract import Sentence
 from server.semantics.topic_names import joined, name_topic
 from server.semantics.topic_phrases import Phrase, category_of, key_of, read_corpus
@@ -86,7 +85,7 @@ def test_topics_do_not_depend_on_the_order_of_the_rows() -> None:
 def test_a_very_long_column_is_read_to_the_first_sentences_of_each_row(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(topic_phrases, "MOST_SENTENCES", 100)
+    monkeypatch.setattr("server.semantics.sentences.MOST_SENTENCES", 100)
     text = ". ".join(f"Sentence {number} is about size" for number in range(40))
     corpus = read_corpus([text] * 30 + ["size"])
     assert len(corpus.sentences) == 30 * 3 + 1

@@ -132,12 +132,17 @@ def test_forgetting_a_column_changes_nothing(
     assert engine.call(*args) == first
 
 
-def test_fifty_thousand_rows_take_less_than_a_second_the_second_time(engine: Engine) -> None:
-    look_in = column([f"box {n}" for n in range(50_000)])
-    engine.call("SIMILAR", "great phone", look_in)
-    started = time.monotonic()
-    assert engine.call("SIMILAR", "box 49999", look_in) == "box 49999"
-    assert time.monotonic() - started < 2.0
+def test_fifty_thousand_rows_take_less_than_a_second_the_second_time(
+    live_server: LiveServer,
+) -> None:
+    """Client and server together, in seconds of processor: other programs may be busy."""
+    look_in = column([f"箱子 box {n}，颜色很好看" for n in range(50_000)])
+    with Client(live_server.url, TOKEN, timeout_s=600) as client:
+        client.call("SIMILAR", "great phone", look_in, None, None, None, 0)
+        started = time.process_time()
+        wanted = look_in[49_999][0]
+        assert client.call("SIMILAR", wanted, look_in) == wanted
+        assert time.process_time() - started < 1.0
 
 
 def test_lookups_travel_over_http(live_server: LiveServer) -> None:

@@ -164,6 +164,15 @@ def test_summaries_travel_over_http(live_server: LiveServer) -> None:
         assert table[1:] == [["a", 1, "good phone [1]"]]
 
 
+def test_of_a_very_long_column_the_first_sentences_of_each_row_are_read(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = column(["Good battery here. Slow delivery here. Great price here."] * 20)
+    assert "delivery" in engine.call("SUMMARIZE", texts)
+    monkeypatch.setattr("server.semantics.sentences.MOST_SENTENCES", 30)
+    assert engine.call("SUMMARIZE", texts) == "Good battery here [1, 2, 3, 4, +16]"
+
+
 def test_a_workbook_is_refreshed(live_server: LiveServer, tmp_path: Path) -> None:
     path = tmp_path / "summary.xlsx"
     book = xlsxwriter.Workbook(path)

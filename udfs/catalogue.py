@@ -351,7 +351,8 @@ SUMMARIZE = Function(
         Arg(
             "texts",
             Texts(),
-            "The column of texts. Empty cells and errors are left out.",
+            "The column of texts. Empty cells and errors are left out. Where there are more than "
+            "150,000 sentences, the first ones of each text are read.",
         ),
         Arg(
             "group_by",
@@ -402,7 +403,7 @@ NEEDS = Function(
             Choice("label", "kind", "all", "ranked"),
             '"label": the need; "kind": complaint, question, suggestion, praise, purchase intent '
             'or other; "all": need, kind, actionability and evidence; "ranked": a table of the '
-            "range's needs. label if left out.",
+            "range's needs, then of what is praised. label if left out.",
             default="label",
         ),
     ),

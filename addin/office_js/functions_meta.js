@@ -731,8 +731,8 @@ globalThis.SHOPSHEET_CATALOGUE = {
         {
           "name": "texts",
           "help": {
-            "en": "The column of texts. Empty cells and errors are left out.",
-            "zh": "一列文本。空单元格和错误值不计入。"
+            "en": "The column of texts. Empty cells and errors are left out. Where there are more than 150,000 sentences, the first ones of each text are read.",
+            "zh": "一列文本。空单元格和错误值不计入。超过 15 万句时，每条文本只读前几句。"
           },
           "required": true,
           "range": true,
@@ -818,8 +818,8 @@ globalThis.SHOPSHEET_CATALOGUE = {
         {
           "name": "output",
           "help": {
-            "en": "\"label\": the need; \"kind\": complaint, question, suggestion, praise, purchase intent or other; \"all\": need, kind, actionability and evidence; \"ranked\": a table of the range's needs. label if left out.",
-            "zh": "\"label\" 需求；\"kind\" 类型：complaint（抱怨）、question（提问）、suggestion（建议）、praise（表扬）、purchase intent（购买意向）或 other（其他）；\"all\" 需求、类型、可行动性和原文依据；\"ranked\" 整个区域的需求排行表。省略时为 label。"
+            "en": "\"label\": the need; \"kind\": complaint, question, suggestion, praise, purchase intent or other; \"all\": need, kind, actionability and evidence; \"ranked\": a table of the range's needs, then of what is praised. label if left out.",
+            "zh": "\"label\" 需求；\"kind\" 类型：complaint（抱怨）、question（提问）、suggestion（建议）、praise（表扬）、purchase intent（购买意向）或 other（其他）；\"all\" 需求、类型、可行动性和原文依据；\"ranked\" 整个区域的需求排行表，其后是受到表扬的内容。省略时为 label。"
           },
           "required": false,
           "range": false,

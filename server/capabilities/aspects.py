@@ -4,25 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from server.capabilities.base import Outcome, column_of
 from server.capabilities.reading import (
+    BLOCK_ROWS,
     POLARITIES,
     UNSAID,
     ReadingCapability,
+    Readings,
     read_texts,
     texts_of,
 )
+from server.models import intents
 from server.models.aspect_categories import SHOP_CATEGORIES
+from server.models.scale import scale_of
 from server.semantics.matching import AspectMatcher
+from server.semantics.recent import Recent
 from udfs.catalogue import ASPECTS
 from udfs.errors import BadInput, CellError, ModelFailed, ShopsheetError
 
 DECIMALS = 4
 MIXED = "mixed"
+# Whether texts judge nothing, of the latest ones: a column is asked twice in each call.
+_SILENT: Final[Recent[bool]] = Recent(200_000)
 
 
 class Aspects(ReadingCapability):
@@ -74,10 +81,42 @@ def _found(
     """(place of the text, words of the aspect or None, the stored aspect), in order."""
     texts = texts_of(args["text"])
     readings, places = read_texts(model, outcomes[: len(texts)])
-    for place, aspects in zip(places, readings.aspects, strict=True):
-        text = str(texts[place])
-        for one in aspects:
-            yield place, _words(text, one["aspect_start"], one["aspect_end"]), one
+    judging = [row for row, aspects in enumerate(readings.aspects) if len(aspects)]
+    for start in range(0, len(judging), BLOCK_ROWS):
+        rows = judging[start : start + BLOCK_ROWS]
+        own = [str(texts[places[row]]) for row in rows]
+        silent = _judge_nothing(model, own, readings, rows)
+        for row, text, nothing in zip(rows, own, silent, strict=True):
+            for one in () if nothing else readings.aspects[row]:
+                yield places[row], _words(text, one["aspect_start"], one["aspect_end"]), one
+
+
+def _judge_nothing(
+    model: Any, texts: Sequence[str], readings: Readings, rows: Sequence[int]
+) -> Sequence[bool]:
+    """Whether each of these texts is a question, plan or statement, in which nothing is judged.
+
+    An encoder of the user's own may have no head that tells; then all count.
+    """
+    try:
+        head = intents.SHIPPED.head_for(model)
+    except ModelFailed:
+        return [False] * len(texts)
+    keys = head.keys(texts, [readings.stored[row] for row in rows])
+    known = {key: silent for key in set(keys) if (silent := _SILENT.find(key)) is not None}
+    new = list({key: place for place, key in enumerate(keys) if key not in known}.items())
+    if new:
+        own = [rows[place] for _, place in new]
+        silent_now = head.judges_nothing(
+            [texts[place] for _, place in new],
+            readings.vectors_of(own),
+            readings.probabilities[own],
+            model.labels,
+        )
+        for (key, _), silent in zip(new, silent_now.tolist(), strict=True):
+            known[key] = silent
+            _SILENT.keep(key, silent)
+    return [known[key] for key in keys]
 
 
 def _words(text: str, start: int, end: int) -> str | None:
@@ -95,14 +134,19 @@ def _matched(
             raise outcome
     vectors = read_texts(model, read)[0].vectors
     edge = len(names) + len(SHOP_CATEGORIES)
-    matcher = AspectMatcher(names, vectors[: len(names)], vectors[len(names) : edge])
+    matcher = AspectMatcher(
+        names, vectors[: len(names)], vectors[len(names) : edge], scale_of(model)
+    )
     vector_of = dict(zip(phrases, vectors[edge:], strict=True))
     meant: Meant = {}
+    known: dict[tuple[str | None, int], np.ndarray] = {}
     for place, phrase, one in found:
-        category = model.aspect_categories[one["category"]]
-        hits = matcher.match(phrase, vector_of[phrase] if phrase else None, category)
+        key = phrase, int(one["category"])
+        if key not in known:  # many rows say the same
+            vector = vector_of[phrase] if phrase else None
+            known[key] = matcher.match(phrase, vector, model.aspect_categories[key[1]])
         meant.setdefault(place, []).append(
-            (POLARITIES[one["polarity"]], float(one["probability"]), hits)
+            (POLARITIES[one["polarity"]], float(one["probability"]), known[key])
         )
     return meant
 

@@ -11,7 +11,8 @@ import numpy as np
 
 from server.capabilities.base import Outcome, grid_like
 from server.capabilities.reading import ReadingCapability, read_texts, texts_of
-from server.semantics.few_shot import Head, fit_head
+from server.models.scale import scale_of
+from server.semantics.few_shot import Head, Strength, fit_head
 from server.semantics.recent import Recent
 from udfs.errors import BadInput, CellError, ShopsheetError, error_from_code, short
 from udfs.kinds import number_text
@@ -54,9 +55,13 @@ class Classify(ReadingCapability):
         task = task_of(args)
         cells = len(args["text"]) * len(args["text"][0])
         head = self._head(model, task, outcomes[cells:])
-        rows = head.predict_proba(read_texts(model, outcomes[:cells])[0].vectors)
+        read = read_texts(model, outcomes[:cells])[0]
         show = _show_labels if args["multi"] else _show_label
-        shown = iter([show(task.labels, row, args["min_confidence"]) for row in rows])
+        shown = (
+            show(task.labels, row, args["min_confidence"])
+            for block in read.blocks()
+            for row in head.predict_proba(read.vectors_of(block))
+        )
         return grid_like(args["text"], outcomes[:cells], lambda stored: next(shown))
 
     def _head(self, model: Any, task: Task, outcomes: Sequence[Outcome]) -> Head:
@@ -65,13 +70,15 @@ class Classify(ReadingCapability):
                 message = f"{short(text)} could not be read. {outcome.message}"
                 raise error_from_code(outcome.cell_error, message)
 
+        strength = Strength.of(scale_of(model))
+
         def fit() -> Head:
             vectors = read_texts(model, outcomes)[0].vectors
             count = len(task.labels)
             targets = np.zeros((len(task.examples), count))
             for row, label_ids in enumerate(task.targets):
                 targets[row, list(label_ids)] = 1.0
-            return fit_head(vectors[:count], vectors[count:], targets, task.exclusive)
+            return fit_head(vectors[:count], vectors[count:], targets, task.exclusive, strength)
 
         return self._heads.get((model.version, model.backend, task), fit)
 

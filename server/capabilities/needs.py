@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 
 import numpy as np
 
 from server.capabilities.base import Outcome, column_of, grid_like
 from server.capabilities.reading import (
+    BLOCK_ROWS,
     POLARITIES,
     UNSAID,
     ReadingCapability,
@@ -18,11 +19,16 @@ from server.capabilities.reading import (
 )
 from server.models import intents
 from server.models.aspects import FoundAspect
+from server.models.scale import scale_of
 from server.semantics.needs import Need, find_need, match_taxonomy, rank_needs
+from server.semantics.recent import Recent
 from udfs.catalogue import NEEDS
 from udfs.errors import ModelFailed, ShopsheetError, error_from_code, short
 
 DECIMALS = 4
+# Needs found lately, by all that decides them: to find one takes longer than to fetch what the
+# encoder read, and a refreshed column has the same ones. 100 MB at most.
+_KNOWN: Final[Recent[Need]] = Recent(150_000)
 
 
 class Needs(ReadingCapability):
@@ -79,18 +85,36 @@ def needs_in(
     model: Any, texts: Sequence[str], readings: Readings, places: Sequence[int]
 ) -> dict[int, Need]:
     """The need of each of these texts, of which `readings` holds a row, by its place."""
-    shares = intents.SHIPPED.head_for(model).predict_proba(
-        texts, readings.vectors, readings.probabilities, model.labels
+    head = intents.SHIPPED.head_for(model)
+    keys = head.keys(texts, readings.stored)
+    found = {key: need for key in set(keys) if (need := _KNOWN.find(key)) is not None}
+    missing = {key: row for row, key in enumerate(keys) if key not in found}
+    left = list(missing.items())
+    for start in range(0, len(left), BLOCK_ROWS):
+        block = left[start : start + BLOCK_ROWS]
+        rows = [row for _, row in block]
+        needs = _find_needs(model, head, [texts[row] for row in rows], readings, rows)
+        for (key, _), need in zip(block, needs, strict=True):
+            found[key] = need
+            _KNOWN.keep(key, need)
+    return {place: found[key] for place, key in zip(places, keys, strict=True)}
+
+
+def _find_needs(
+    model: Any,
+    head: intents.IntentHead,
+    texts: Sequence[str],
+    readings: Readings,
+    rows: Sequence[int],
+) -> Iterator[Need]:
+    """The need of each of these texts, which stand in these rows of the readings."""
+    shares = head.predict_proba(
+        texts, readings.vectors_of(rows), readings.probabilities[rows], model.labels
     )
-    return {
-        place: find_need(
-            text,
-            intents.KINDS[int(row.argmax())],
-            float(row.max()),
-            [found_aspect(model, one) for one in aspects],
-        )
-        for place, text, row, aspects in zip(places, texts, shares, readings.aspects, strict=True)
-    }
+    for text, share, row in zip(texts, shares, rows, strict=True):
+        kind = intents.KINDS[int(share.argmax())]
+        aspects = [found_aspect(model, one) for one in readings.aspects[row]]
+        yield find_need(text, kind, float(share.max()), aspects)
 
 
 def found_aspect(model: Any, stored: np.void) -> FoundAspect:
@@ -131,10 +155,12 @@ def _under_taxonomy(
         words[place - edge]: vector
         for place, vector in zip(places[edge:], readings.vectors[edge:], strict=True)
     }
+    scale = scale_of(model)
     renamed: dict[int, Need] = {}
     for place, need in found.items():
         own = [vector_of[w] for w in (need.phrase, need.evidence) if w in vector_of]
-        meant = match_taxonomy(names, readings.vectors[:edge], need, own)
+        least = scale.least_need(need.phrase or need.evidence)
+        meant = match_taxonomy(names, readings.vectors[:edge], need, own, least)
         renamed[place] = need.renamed(meant)
     return renamed
 

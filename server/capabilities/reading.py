@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,13 @@ import numpy as np
 from server.capabilities.base import Capability, Outcome
 from udfs.errors import ModelFailed, ShopsheetError
 
-EDITION = 1  # to be raised when the same weights come to be read otherwise
+EDITION = 2  # to be raised when the same weights come to be read otherwise
 # The same bytes on every machine.
 PROBABILITY = np.dtype("<f4")
 SCALE = np.dtype("<f4")
 COORDINATE = np.dtype("i1")  # 4 times smaller than f4; moves a cosine by less than 0.0002
 LARGEST = 127
+BLOCK_ROWS = 8192
 ASPECT = np.dtype(
     [
         ("aspect_start", "<u2"), ("aspect_end", "<u2"),  # characters; UNSAID where not in words
@@ -25,21 +26,61 @@ ASPECT = np.dtype(
         ("probability", "<f2"), ("pair_probability", "<f2"), ("category_probability", "<f2"),
     ]
 )  # fmt: skip
+_NO_ASPECTS = np.zeros(0, ASPECT)
 UNSAID = 65535
 POLARITIES = ("negative", "neutral", "positive")
 
 
-@dataclass(frozen=True)
 class Readings:
-    """Columns of what was read, one row per text.
+    """Columns of what was read, one row per text; each is unpacked when it is first asked for.
 
-    probabilities (texts, labels) float64; vectors (texts, width) float32, of length 1; aspects of
-    each text as an array of ASPECT.
+    A column of 100,000 texts has 40 million coordinates: a function that needs none of them
+    unpacks none.
     """
 
-    probabilities: np.ndarray
-    vectors: np.ndarray
-    aspects: list[np.ndarray]
+    def __init__(self, model: Any, stored: Sequence[bytes]) -> None:
+        """The readings that `pack` stored."""
+        self.stored = stored
+        self._labels = len(model.labels)
+        self._split = self._labels * PROBABILITY.itemsize
+        self._fixed = _fixed_bytes(model)
+
+    @cached_property
+    def probabilities(self) -> np.ndarray:
+        """Shape: (texts, labels), float64."""
+        raw = b"".join([one[: self._split] for one in self.stored])
+        rows = np.frombuffer(raw, PROBABILITY).reshape(-1, self._labels)
+        return rows.astype(np.float64)
+
+    @cached_property
+    def vectors(self) -> np.ndarray:
+        """Of length 1. Shape: (texts, width), float32."""
+        return self.vectors_of(range(len(self.stored)))
+
+    def vectors_of(self, rows: Iterable[int]) -> np.ndarray:
+        """These rows of `vectors`, unpacked for this once: for work that is done in blocks."""
+        start = self._split + SCALE.itemsize
+        raw = b"".join([self.stored[row][start : self._fixed] for row in rows])
+        whole = np.frombuffer(raw, COORDINATE).reshape(-1, self._fixed - start)
+        vectors = whole.astype(np.float32)
+        # Squares of whole numbers: float32 holds their sum exactly. The scale cancels out.
+        length = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))[:, None]
+        vectors /= np.where(length > 0, length, 1.0)
+        return vectors
+
+    def blocks(self) -> Iterator[range]:
+        """The rows, as many at a time as are unpacked without filling the memory."""
+        for start in range(0, len(self.stored), BLOCK_ROWS):
+            yield range(start, min(start + BLOCK_ROWS, len(self.stored)))
+
+    @cached_property
+    def aspects(self) -> list[np.ndarray]:
+        """Of each text an array of ASPECT."""
+        fixed = self._fixed
+        return [
+            np.frombuffer(one, ASPECT, offset=fixed) if len(one) > fixed else _NO_ASPECTS
+            for one in self.stored
+        ]
 
 
 class ReadingCapability(Capability):
@@ -94,23 +135,10 @@ def pack(reading: Any, texts: int, model: Any) -> list[bytes | ShopsheetError]:
     ]
 
 
-def unpack(model: Any, stored: Sequence[bytes]) -> Readings:
-    """The readings that `pack` stored."""
-    fixed = _fixed_bytes(model)
-    head = b"".join([one[:fixed] for one in stored])
-    raw = np.frombuffer(head, dtype=np.uint8).reshape(len(stored), fixed)
-    split = len(model.labels) * PROBABILITY.itemsize
-    probabilities = raw[:, :split].copy().view(PROBABILITY).astype(np.float64)
-    vectors = raw[:, split + SCALE.itemsize :].copy().view(COORDINATE).astype(np.float32)
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)  # the scale cancels out
-    vectors /= np.where(length > 0, length, 1.0)
-    return Readings(probabilities, vectors, [np.frombuffer(one[fixed:], ASPECT) for one in stored])
-
-
 def read_texts(model: Any, outcomes: Sequence[Outcome]) -> tuple[Readings, list[int]]:
     """What was read, and the place among `outcomes` of each of its rows."""
     found = [(place, item) for place, item in enumerate(outcomes) if isinstance(item, bytes)]
-    return unpack(model, [stored for _, stored in found]), [place for place, _ in found]
+    return Readings(model, [stored for _, stored in found]), [place for place, _ in found]
 
 
 def _fixed_bytes(model: Any) -> int:

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
 from server.capabilities.base import Outcome, column_of
 from server.capabilities.reading import ReadingCapability, read_texts, texts_of
+from server.models.scale import scale_of
 from server.semantics.nearest import Lookup
 from server.semantics.recent import Recent
+from server.settings import Settings
 from udfs.errors import BadInput, CellError, NotReady, ShopsheetError, short
 from udfs.kinds import number_text
 
 MOST_COORDINATES = 60_000_000  # of the lookups in memory: 240 MB
 DECIMALS = 4
+COLUMN = "column"  # what `resolve` adds to the arguments
+
+
+@dataclass(frozen=True)
+class Column:
+    """lookup_array as one column: its cells, what is read of each, and what stands beside it."""
+
+    cells: list[Any]
+    texts: tuple[str | None, ...]
+    values: list[Any]
 
 
 class Similar(ReadingCapability):
@@ -29,34 +42,41 @@ class Similar(ReadingCapability):
     def __init__(self) -> None:
         self._lookups: Recent[Lookup] = Recent(MOST_COORDINATES, lambda lookup: lookup.size)
 
+    def resolve(self, args: Mapping[str, Any], settings: Settings) -> Mapping[str, Any]:
+        """The arguments, with the column that they name: it is long, so it is made once a call."""
+        cells = column_of(args["lookup_array"], "lookup_array")
+        return {**args, COLUMN: Column(cells, tuple(texts_of([cells])), _values(args, cells))}
+
     def prepare(self, args: Mapping[str, Any]) -> list[str | None]:
-        _values(args, _column(args))
         return texts_of(args["lookup_text"])
 
     def further(
         self, model: Any, args: Mapping[str, Any], outcomes: Sequence[Outcome]
     ) -> Sequence[str]:
-        texts = texts_of([_column(args)])
-        if _key(model, texts) in self._lookups:
+        texts = args[COLUMN].texts
+        if (model.version, model.backend, texts) in self._lookups:
             return ()
         return [text for text in texts if text is not None]
 
     def answer(
         self, model: Any, args: Mapping[str, Any], outcomes: Sequence[Outcome]
     ) -> list[list[Any]]:
-        column, count = _column(args), args["top_n"]
-        values = _values(args, column)
+        column, count = args[COLUMN], args["top_n"]
         grid = args["lookup_text"]
         cells = list(chain.from_iterable(grid))
         asked = len(cells)
-        lookup = self._lookup(model, texts_of([column]), outcomes[asked:])
+        lookup = self._lookup(model, column.texts, outcomes[asked:])
         readings, places = read_texts(model, outcomes[:asked])
         wanted = [cells[place].strip() for place in places]
         found = lookup.find(wanted, readings.vectors, count)
+        scale = scale_of(model)
         answers: list[list[Any]] = []
         for cell, outcome in zip(cells, outcomes[:asked], strict=True):
             if isinstance(outcome, bytes):
-                shown = _show(next(found), column, values, args)
+                near = next(found)
+                scores = scale.score([cosine for _, cosine in near], cell).tolist()
+                scored = [(row, score) for (row, _), score in zip(near, scores, strict=True)]
+                shown = _show(scored, column, args)
             elif isinstance(outcome, ShopsheetError):
                 shown = [outcome.to_cell()] * count
             else:
@@ -69,7 +89,7 @@ class Similar(ReadingCapability):
         return [flat[start : start + width] for start in range(0, len(flat), width)]
 
     def _lookup(
-        self, model: Any, texts: Sequence[str | None], outcomes: Sequence[Outcome]
+        self, model: Any, texts: tuple[str | None, ...], outcomes: Sequence[Outcome]
     ) -> Lookup:
         """The column as a matrix: from memory, or from what was read of its texts."""
 
@@ -82,11 +102,7 @@ class Similar(ReadingCapability):
 
         if any(isinstance(outcome, ShopsheetError) for outcome in outcomes):
             return make()  # a text that could not be read may be readable the next time
-        return self._lookups.get(_key(model, texts), make)
-
-
-def _column(args: Mapping[str, Any]) -> list[Any]:
-    return column_of(args["lookup_array"], "lookup_array")
+        return self._lookups.get((model.version, model.backend, texts), make)
 
 
 def _values(args: Mapping[str, Any], column: Sequence[Any]) -> list[Any]:
@@ -102,20 +118,11 @@ def _values(args: Mapping[str, Any], column: Sequence[Any]) -> list[Any]:
     return values
 
 
-def _key(model: Any, texts: Sequence[str | None]) -> Hashable:
-    return model.version, model.backend, tuple(texts)
-
-
-def _show(
-    found: Sequence[tuple[int, float]],
-    column: Sequence[Any],
-    values: Sequence[Any],
-    args: Mapping[str, Any],
-) -> list[Any]:
+def _show(found: Sequence[tuple[int, float]], column: Column, args: Mapping[str, Any]) -> list[Any]:
     least, count = args["min_score"], args["top_n"]
-    near = [values[row] for row, score in found if round(score, DECIMALS) >= least]
+    near = [column.values[row] for row, score in found if round(score, DECIMALS) >= least]
     if not near:
-        near = [_not_found(found, column, least, args["if_not_found"])]
+        near = [_not_found(found, column.cells, least, args["if_not_found"])]
     shown = ["" if value is None else value for value in near]
     return shown + [""] * (count - len(shown))
 

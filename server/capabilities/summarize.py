@@ -7,14 +7,17 @@ from typing import Any
 
 from server.capabilities.base import Outcome, column_of
 from server.capabilities.reading import ReadingCapability, read_texts
+from server.models.scale import scale_of
 from server.semantics.extract import Quotation, Sentence, summarise
-from server.semantics.sentences import is_chinese, sentences
+from server.semantics.sentences import is_chinese, most_per_row, sentences
+from server.settings import Settings
 from server.text.words import words
 from udfs.catalogue import SUMMARIZE
 from udfs.errors import BadInput, CellError
 from udfs.kinds import Cell
 
 MOST_ROWS_CITED = 4
+GROUPS, SENTENCES = "groups", "sentences"  # what `resolve` adds to the arguments
 
 
 class Summarize(ReadingCapability):
@@ -25,9 +28,12 @@ class Summarize(ReadingCapability):
 
     name = "summarize"
 
+    def resolve(self, args: Mapping[str, Any], settings: Settings) -> Mapping[str, Any]:
+        """The arguments, with the sentences of the texts: cutting takes a while, so once a call."""
+        return {**args, GROUPS: _groups(args), SENTENCES: _sentences(args)}
+
     def prepare(self, args: Mapping[str, Any]) -> list[str | None]:
-        _groups(args)
-        return [sentence.text for sentence in _sentences(args)]
+        return [sentence.text for sentence in args[SENTENCES]]
 
     def answer(
         self, model: Any, args: Mapping[str, Any], outcomes: Sequence[Outcome]
@@ -35,24 +41,24 @@ class Summarize(ReadingCapability):
         readings, read = read_texts(model, outcomes)
         positive, negative = model.labels.index("positive"), model.labels.index("negative")
         polarity = readings.probabilities[:, positive] - readings.probabilities[:, negative]
-        every = _sentences(args)
-        of_row: dict[int, list[tuple[int, Sentence]]] = {}
+        every = args[SENTENCES]
+        of_row: dict[int, list[int]] = {}
         for place, number in enumerate(read):
-            of_row.setdefault(every[number].row, []).append((place, every[number]))
+            of_row.setdefault(every[number].row, []).append(place)
 
         def summary(rows: Sequence[int]) -> str:
-            own = [found for row in rows for found in of_row.get(row, ())]
-            places = [place for place, _ in own]
+            places = [place for row in rows for place in of_row.get(row, ())]
             quotations = summarise(
-                [sentence for _, sentence in own],
-                readings.vectors[places],
+                [every[read[place]] for place in places],
+                readings.vectors_of(places),
                 polarity[places],
                 words,
                 args["max_words"],
+                scale_of(model),
             )
             return _show(quotations)
 
-        groups = _groups(args)
+        groups = args[GROUPS]
         if args["group_by"] is None:
             return [[summary(groups.get("", ()))]]
         rows = [[group, len(rows), summary(rows)] for group, rows in groups.items()]
@@ -64,12 +70,10 @@ def _texts(args: Mapping[str, Any]) -> list[Cell]:
 
 
 def _sentences(args: Mapping[str, Any]) -> list[Sentence]:
-    return [
-        Sentence(sentence, row)
-        for row, text in enumerate(_texts(args))
-        if isinstance(text, str)
-        for sentence in sentences(text)
-    ]
+    """The sentences of all texts in order; of a very long column the first ones of each."""
+    parts = [sentences(text) if isinstance(text, str) else [] for text in _texts(args)]
+    most = most_per_row([len(own) for own in parts])
+    return [Sentence(part, row) for row, own in enumerate(parts) for part in own[:most]]
 
 
 def _groups(args: Mapping[str, Any]) -> dict[Cell, list[int]]:

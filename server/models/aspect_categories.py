@@ -5,6 +5,7 @@ word in Chinese. Training learns both; a user sees a shop category.
 """
 
 import re
+from functools import lru_cache
 
 SHOP_CATEGORIES = (
     "overall",
@@ -241,6 +242,7 @@ def category_of_opinion(opinion: str) -> str | None:
     return None
 
 
+@lru_cache(maxsize=20_000)  # a long column says the same few things
 def category_of_words(aspect: str) -> str | None:
     """The shop category that an aspect's own words name; None when they name none."""
     for category, words in _ANY_WORD.items():

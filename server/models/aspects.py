@@ -12,13 +12,14 @@ Source: table filling with pair classes, after Zhang et al. 2021 (ACOS: Cai et a
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import accumulate
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from server.models.aspect_sense import sensible
+from server.models.found_aspect import FoundAspect, Span
 
 OUTSIDE, BEGIN, INSIDE = range(3)
 TAGS = 3  # of each role
@@ -30,27 +31,7 @@ COUNTED = 2  # other spans between the two of a pair: none, one, or more
 NEIGHBOURHOODS = (COUNTED + 1) ** 2
 RIVAL_SHARE = 0.85  # of an opinion's likeliest pair; a pair below it gives way (fitted on dev)
 CHUNK_TEXTS = 256
-_HAN = re.compile("[\u4e00-\u9fff]")
 WIDEST_GAP = 2  # characters between neighbouring tokens; more means that text was cut out
-
-Span = tuple[int, int]
-
-
-@dataclass(frozen=True)
-class FoundAspect:
-    """What is judged and by which words, as spans in characters of the text; None where unsaid.
-
-    `probability` is that of the polarity, given that the pair is one; `pair_probability` that the
-    two belong together at all.
-    """
-
-    aspect: Span | None
-    opinion: Span | None
-    polarity: str
-    probability: float
-    pair_probability: float
-    category: str
-    category_probability: float
 
 
 @dataclass(frozen=True)
@@ -90,7 +71,7 @@ class AspectDecoder:
         outputs: a (T, K) array per text, [CLS] first and [SEP] last, no padding; offsets: (T, 2),
         characters of each token (0, 0 for the special ones). With `sets`, a text's category is the
         likeliest fine one of that data set; else the likeliest shop category. With the normalised
-        `texts`, no span begins or ends within a word.
+        `texts`, what makes no sense in them is left out (see aspect_sense.py).
         """
         found: list[list[FoundAspect]] = []
         for start in range(0, len(outputs), CHUNK_TEXTS):
@@ -100,7 +81,7 @@ class AspectDecoder:
             )
         if texts is None:
             return found
-        return [whole_words(one, text) for one, text in zip(found, texts, strict=True)]
+        return [sensible(one, text) for one, text in zip(found, texts, strict=True)]
 
     def _decode_chunk(
         self,
@@ -203,40 +184,6 @@ class AspectDecoder:
         return product + self._tensors[f"{name}.bias"]
 
 
-def whole_words(found: Sequence[FoundAspect], text: str) -> list[FoundAspect]:
-    """The aspects with spans grown to whole words; the surest of those that meet.
-
-    English words end where their letters end, Chinese ones where the segmenter cuts: on the texts
-    of zh_cosmetics that are held out, it lifts the F1 of triplets from .736 to .744.
-    """
-    cuts = _chinese_cuts(text) if found and _HAN.search(text) else None
-
-    def inside(place: int) -> bool:
-        """Whether no word ends before the character at this place."""
-        two = text[place - 1 : place + 1]
-        if cuts is not None and _HAN.match(two[0]) and _HAN.match(two[1]):
-            return place not in cuts
-        return two.isascii() and two.isalnum()
-
-    def grown(span: Span | None) -> Span | None:
-        if span is None:
-            return None
-        start, end = span
-        while start > 0 and inside(start):
-            start -= 1
-        while end < len(text) and inside(end):
-            end += 1
-        return start, end
-
-    best: dict[tuple[Span | None, Span | None], FoundAspect] = {}
-    for one in found:
-        whole = replace(one, aspect=grown(one.aspect), opinion=grown(one.opinion))
-        key = whole.aspect, whole.opinion
-        if key not in best or whole.pair_probability > best[key].pair_probability:
-            best[key] = whole
-    return list(best.values())
-
-
 def own_tags(flat: np.ndarray, style: np.ndarray, styles: int) -> np.ndarray:
     """Each token's tag logits in its own style. Shape: (N, 2, 3), by role and tag."""
     tags = flat[:, : styles * 2 * TAGS].reshape(len(flat), styles, 2, TAGS)
@@ -337,13 +284,6 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
     probabilities: np.ndarray = powers / powers.sum(axis=-1, keepdims=True)
     return probabilities
-
-
-def _chinese_cuts(text: str) -> set[int]:
-    """The places where the segmenter cuts the text."""
-    import rjieba  # its dictionary takes a second
-
-    return set(accumulate(len(word) for word in rjieba.cut(text)))
 
 
 def _characters(found: Candidates, row: int, characters: np.ndarray) -> Span | None:

@@ -17,6 +17,7 @@ from server.models.aspects import AspectDecoder, FoundAspect
 from server.models.bert_shapes import check_settings, check_tensors
 from server.models.normalise import normalise
 from server.models.original_spans import original_offsets, original_span
+from server.models.scale import Scale
 from server.models.tokens import Batch, TextReader, batches
 from udfs.errors import BadInput, ModelFailed
 
@@ -79,6 +80,7 @@ class Encoder:
         # Other arithmetic gives slightly other answers: those must not share a result store.
         self.version = f"{version}-{backend.precision}"
         self.card = dict(card)
+        self.scale = Scale.of(config)
         self._reader = reader
         self._backend = backend
         self._decoder = decoder

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from server.models.scale import DEFAULT, Scale
 from server.semantics.sentences import is_chinese, word_count
 
 # Chosen by reading summaries of clothes, pet supplies, phones, hotels and shampoo, beside MMR
@@ -15,10 +16,7 @@ from server.semantics.sentences import is_chinese, word_count
 # touch everything, this one short ones that each say one thing.
 LENGTH_POWER = 0.5  # a sentence of four times the words must cover twice as much
 # Likeness of two sentences is the mean of that in meaning and that in words.
-UNRELATED = 0.25  # up to this a sentence does not speak for another
-SPOKEN_FOR = 0.6  # from this it speaks for it wholly
-SAME = 0.75  # likeness in meaning, and
-SAME_WORDS = 0.5  # in words, from which two sentences say the same
+SAME_WORDS = 0.5  # likeness in words that sentences that say the same have at least
 OPINION = 0.35  # how far from neutral praise or complaint is
 LEAST_GAIN = 0.05  # of a side's first sentence; one that adds less is not worth reading
 MOST_SPEAKING = 20_000  # sentences of a side; of more, evenly spaced ones stand for all
@@ -48,6 +46,7 @@ def summarise(
     polarity: np.ndarray,
     words_of: Callable[[str], Sequence[str]],
     max_words: int,
+    scale: Scale = DEFAULT,
 ) -> list[Quotation]:
     """Sentences that together speak for as many rows as they can, in at most `max_words` words.
 
@@ -60,7 +59,7 @@ def summarise(
     Source: facility location under a budget, Lin and Bilmes 2010, "Multi-document summarization
     via budgeted maximization of submodular functions", greedy by gain per scaled length.
     """
-    sides = _sides(sentences, vectors, polarity, words_of)
+    sides = _sides(sentences, vectors, polarity, words_of, scale)
     if not sides:
         return []
     rows = sum(side.row_count for side in sides)
@@ -91,6 +90,7 @@ def _sides(
     vectors: np.ndarray,
     polarity: np.ndarray,
     words_of: Callable[[str], Sequence[str]],
+    scale: Scale,
 ) -> list[_Side]:
     """Praise, complaint and the rows that hold neither; the one with most rows first."""
     if not sentences:
@@ -102,12 +102,53 @@ def _sides(
     for sign in (1, -1, 0):
         places = np.flatnonzero(polar == sign)
         # What a row says without opinion counts only if it has none at all.
-        votes = np.ones(len(places), dtype=bool) if sign else silent[places]
-        if votes.any():
+        voting = places if sign else places[silent[places]]
+        if len(voting):
+            row_count = len(np.unique(rows[voting]))
+            places = _some(places)
+            votes = np.ones(len(places), dtype=bool) if sign else silent[places]
             strength = np.abs(polarity[places]) if sign else np.ones(len(places))
-            own = [sentences[int(place)] for place in places]
-            sides.append(_Side(own, vectors[places], strength, votes, words_of, sign != 0))
+            own = [sentences[place] for place in places.tolist()]
+            likeness = _Likeness(vectors[places], [words_of(one.text) for one in own], scale)
+            sides.append(_Side(own, likeness, strength, votes, row_count, sign != 0))
     return sorted(sides, key=lambda side: -side.row_count)
+
+
+def _some(places: np.ndarray) -> np.ndarray:
+    """All of them, or MOST_SPEAKING evenly spaced ones."""
+    if len(places) <= MOST_SPEAKING:
+        return places
+    kept: np.ndarray = places[np.linspace(0, len(places) - 1, MOST_SPEAKING).astype(int)]
+    return kept
+
+
+class _Likeness:
+    """How alike sentences are, in meaning and in words."""
+
+    def __init__(self, vectors: np.ndarray, words: Sequence[Sequence[str]], scale: Scale) -> None:
+        self.vectors = vectors
+        self._terms = _terms(words)
+        self._scale = scale
+
+    def with_candidates(self, candidates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(whether each says the same as a candidate, how far that speaks for it, from 0 to 1).
+
+        Shapes: (sentences, candidates).
+        """
+        scale = self._scale
+        meaning = self.vectors @ self.vectors[candidates].T
+        words = np.asarray((self._terms @ self._terms[candidates].T).todense(), dtype=np.float32)
+        likeness = (meaning + words) / 2
+        likeness[candidates, np.arange(len(candidates))] = 1.0
+        span = scale.spoken_for - scale.unrelated
+        speaks = np.clip((likeness - scale.unrelated) / span, 0.0, 1.0)
+        return (meaning >= scale.same) & (words >= SAME_WORDS), speaks
+
+
+def likeness_in_words(words: Sequence[Sequence[str]]) -> np.ndarray:
+    """How many words sentences share, rare ones weighing more. Shape: (sentences, sentences)."""
+    terms = _terms(words)
+    return np.asarray((terms @ terms.T).todense(), dtype=np.float32)
 
 
 class _Side:
@@ -116,21 +157,20 @@ class _Side:
     def __init__(
         self,
         sentences: Sequence[Sentence],
-        vectors: np.ndarray,
+        likeness: _Likeness,
         strength: np.ndarray,
         votes: np.ndarray,
-        words_of: Callable[[str], Sequence[str]],
+        row_count: int,
         polar: bool,
     ) -> None:
-        """votes: which sentences are to be spoken for; the others may only be quoted and cited."""
+        """votes: which sentences are to be spoken for; the others may only be quoted and cited.
+
+        row_count: of all rows on this side, of which these sentences may be a part.
+        """
         self.polar = polar
-        self.row_count = len({s.row for s, voting in zip(sentences, votes, strict=True) if voting})
+        self.row_count = row_count
         self.used = 0
         self._chosen: list[int] = []  # places among the candidates
-        if len(sentences) > MOST_SPEAKING:
-            kept = np.linspace(0, len(sentences) - 1, MOST_SPEAKING).astype(int)
-            sentences = [sentences[int(place)] for place in kept]
-            vectors, strength, votes = vectors[kept], strength[kept], votes[kept]
         self._sentences = sentences
         lengths = np.array([word_count(sentence.text) for sentence in sentences])
         self._rows = np.array([sentence.row for sentence in sentences])
@@ -138,15 +178,8 @@ class _Side:
             self._rows, return_inverse=True, return_counts=True
         )
         self._weights = votes / sentences_of_row[place_of_row]  # every row has one vote
-        terms = _terms([words_of(sentence.text) for sentence in sentences])
-        candidates = self._candidates(vectors, strength, lengths)
-        meaning = vectors @ vectors[candidates].T
-        words = np.asarray((terms @ terms[candidates].T).todense(), dtype=np.float32)
-        self._same = (meaning >= SAME) & (words >= SAME_WORDS)
-        likeness = (meaning + words) / 2
-        likeness[candidates, np.arange(len(candidates))] = 1.0
-        # How far a candidate speaks for a sentence. Shape: (sentences, candidates), 0 to 1.
-        self._speaks = np.clip((likeness - UNRELATED) / (SPOKEN_FOR - UNRELATED), 0.0, 1.0)
+        candidates = self._candidates(likeness.vectors, strength, lengths)
+        self._same, self._speaks = likeness.with_candidates(candidates)
         self._covered = np.zeros(len(sentences))
         self._candidates_at = candidates
         self._lengths = lengths[candidates]

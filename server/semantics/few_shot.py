@@ -8,13 +8,10 @@ import numpy as np
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import expit, log_expit, logsumexp, softmax
 
-# Of least mean log loss on public sets: the first two from bench/classify_few_shot.py --tune, those
-# for several labels from the categories of English restaurant, hotel and clothing reviews.
-SCALE = 15.0  # from a cosine to a logit
-FREEDOM = 300.0  # variance of each weight around its label's vector: how far examples move it
+from server.models.scale import DEFAULT as OF_SHIPPED
+from server.models.scale import Scale
+
 INTERCEPT_FREEDOM = 1.0
-MULTI_SCALE = 10.0
-MULTI_COSINE = 0.25  # where a label is as likely to apply as not
 FOLDS = 5  # of the examples, to see how sure the head may be
 TEMPERATURE_SPREAD = 0.25  # of the logarithm of the temperature, before any example speaks
 
@@ -42,12 +39,22 @@ class Head:
 class Strength:
     """How cosines become logits, and how far examples may move them."""
 
-    scale: float = SCALE
-    freedom: float = FREEDOM
+    scale: float = OF_SHIPPED.label_scale
+    freedom: float = OF_SHIPPED.label_freedom
     intercept_freedom: float = INTERCEPT_FREEDOM
-    multi_scale: float = MULTI_SCALE
-    multi_cosine: float = MULTI_COSINE
+    multi_scale: float = OF_SHIPPED.multi_scale
+    multi_cosine: float = OF_SHIPPED.multi_cosine
     temperature_spread: float = TEMPERATURE_SPREAD
+
+    @classmethod
+    def of(cls, own: Scale) -> Strength:
+        """What an encoder's scale says."""
+        return cls(
+            scale=own.label_scale,
+            freedom=own.label_freedom,
+            multi_scale=own.multi_scale,
+            multi_cosine=own.multi_cosine,
+        )
 
 
 DEFAULT = Strength()
@@ -71,9 +78,9 @@ def fit_head(
     Source: Chelba and Acero 2004, "Adaptation of maximum entropy capitalizer: little data can help
     a lot", a Gaussian prior around the weights of an earlier model.
     """
-    scale = strength.scale if exclusive else strength.multi_scale
+    steepness = strength.scale if exclusive else strength.multi_scale
     offset = 0.0 if exclusive else -strength.multi_scale * strength.multi_cosine
-    centre = scale * np.asarray(labels, dtype=np.float64)
+    centre = steepness * np.asarray(labels, dtype=np.float64)
     start = Head(centre, np.full(len(centre), offset), exclusive)
     if examples is None or targets is None or not len(examples):
         return start

@@ -10,6 +10,7 @@ BLOCK_SCORES = 8_000_000  # float32 scores held at a time: 32 MB
 BLOCK_ROWS = 4096  # of vectors compared in double precision at a time
 # Two ways of computing one cosine differ by less; what is so near the best is computed anew.
 ROUNDING = 1e-5
+PEAK_OF = 64  # scores, of which only the best is looked at first
 
 
 class Lookup:
@@ -87,12 +88,25 @@ def nearest(
 def _best(
     query: np.ndarray, scores: np.ndarray, vectors: np.ndarray, count: int
 ) -> list[tuple[int, float]]:
-    last = scores.max() if count == 1 else np.partition(scores, -count)[-count]
-    candidates = np.flatnonzero(scores >= last - ROUNDING)
+    candidates = np.flatnonzero(scores >= _reached(scores, count) - ROUNDING)
+    if count > 1:
+        near = scores[candidates]
+        candidates = candidates[near >= np.partition(near, -count)[-count] - ROUNDING]
     exact = _cosines(query, vectors, candidates)
     order = np.lexsort((candidates, -exact))
     kept = exact[order] >= exact[order][count - 1]
     return [(int(candidates[i]), float(exact[i])) for i in order[kept]]
+
+
+def _reached(scores: np.ndarray, count: int) -> float:
+    """A score that at least `count` of them reach; that of the last of these, or a little less."""
+    blocks = len(scores) // PEAK_OF
+    if count == 1 or blocks < count:
+        return float(scores.max() if count == 1 else np.partition(scores, -count)[-count])
+    # Each block has a peak, so at least `count` scores reach the last of the best peaks; that is
+    # found much sooner than by sorting all scores.
+    peaks = scores[: blocks * PEAK_OF].reshape(blocks, PEAK_OF).max(axis=1)
+    return float(np.partition(peaks, -count)[-count])
 
 
 def _cosines(query: np.ndarray, vectors: np.ndarray, places: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ import numpy as np
 
 from server.models.aspect_categories import category_of_words
 from server.models.aspects import FoundAspect
+from server.models.scale import DEFAULT
 from server.semantics.sentences import is_chinese, sentences, word_count
 from server.text import lexicon
 from server.text.changes import (
@@ -38,8 +39,8 @@ MOST_CHARACTERS: Final = 14  # of one in Chinese
 UNSURE: Final = 0.5  # a kind less probable than this makes a need less actionable
 JUDGED: Final = 0.25  # how often a noun was marked as what a review judges
 LEVELS: Final = ("low", "medium", "high")
-MEANS: Final = 0.5  # least cosine of a need and the user's own that it stands for; as in SIMILAR
 MOST_ROWS: Final = 50  # of the ranked table
+MOST_PRAISED: Final = 10  # after them, of what is praised
 MOST_EXAMPLES: Final = 3
 
 TREND_LEVEL: Final = 0.01  # of the test, two-sided: a table has dozens of them
@@ -293,9 +294,13 @@ def _if_short(words: str) -> str:
 
 
 def match_taxonomy(
-    names: Sequence[str], vectors: np.ndarray, need: Need, own: Sequence[np.ndarray]
+    names: Sequence[str],
+    vectors: np.ndarray,
+    need: Need,
+    own: Sequence[np.ndarray],
+    least: float = DEFAULT.need,
 ) -> str:
-    """The user's need that this one means most; blank where none is near enough.
+    """The user's need that this one means most; blank where no cosine is `least` or more.
 
     vectors (names, width) and `own`, those of the need's phrase and evidence, have length 1. A
     name that stands in the text's words counts as meant.
@@ -309,7 +314,7 @@ def match_taxonomy(
         ]
     )
     best = int(scores.argmax())
-    return names[best] if scores[best] >= MEANS else ""
+    return names[best] if scores[best] >= least else ""
 
 
 def _stands_in(name: str, words: str) -> bool:
@@ -336,8 +341,8 @@ class Ranked:
 def rank_needs(needs: Sequence[tuple[int, Need]]) -> list[Ranked]:
     """The needs of a range from (place, need of the text), the most frequent first.
 
-    A text without a need counts in the shares alone. Of the names of one need the most frequent is
-    shown; of equals the shortest.
+    Praise is no need: what is praised stands after all needs. A text without a need counts in the
+    shares alone. Of the names of one need the most frequent is shown; of equals the shortest.
     """
     groups: dict[tuple[str, ...], list[tuple[int, Need]]] = {}
     for place, need in needs:
@@ -361,7 +366,9 @@ def rank_needs(needs: Sequence[tuple[int, Need]]) -> list[Ranked]:
                 tuple(places[:MOST_EXAMPLES]),
             )
         )
-    return sorted(ranked, key=lambda one: (-one.count, one.rows))[:MOST_ROWS]
+    ranked.sort(key=lambda one: (-one.count, one.rows))
+    asking = [one for one in ranked if one.kind in ASKING]
+    return asking[:MOST_ROWS] + [one for one in ranked if one.kind not in ASKING][:MOST_PRAISED]
 
 
 def share_trend(early: int, late: int, texts: int) -> str:

@@ -23,11 +23,21 @@ class Recent(Generic[Value]):
 
     def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
         """The value of that key; `make` is called if it is not here."""
+        value = self.find(key)
+        if value is None:
+            value = make()  # outside the lock: two threads may both make it, and get the same
+            self.keep(key, value)
+        return value
+
+    def find(self, key: Hashable) -> Value | None:
+        """The value of that key; None if it is not here."""
         with self._lock:
             if key in self._values:
                 self._values.move_to_end(key)
-                return self._values[key]
-        value = make()  # outside the lock: two threads may both make it, and get the same
+            return self._values.get(key)
+
+    def keep(self, key: Hashable, value: Value) -> None:
+        """Nothing; the value is here from now on, and others may have had to go."""
         size = self._size_of(value)
         with self._lock:
             if key not in self._values and size <= self._most:
@@ -35,7 +45,6 @@ class Recent(Generic[Value]):
                 self._size += size
                 while self._size > self._most:
                     self._size -= self._size_of(self._values.popitem(last=False)[1])
-        return value
 
     def __contains__(self, key: Hashable) -> bool:
         with self._lock:

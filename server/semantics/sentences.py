@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 _HAN: Final = "\u3400-\u4dbf\u4e00-\u9fff"
 FEWEST_WORDS: Final = 3  # of what can stand alone
 MAX_WORDS: Final = 25  # a longer sentence is cut at its commas
+# Of 100,000 rows all sentences would be more than one call may read; then the first of each.
+MOST_SENTENCES: Final = 150_000
 
 # After these a full stop ends no sentence, unless a new line follows.
 _ABBREVIATIONS: Final = frozenset(
@@ -58,6 +61,17 @@ def sentences(text: str) -> list[str]:
             for sentence in _cut_at_ends(piece):
                 found += _parts(sentence)
     return [part for part in map(_tidy, found) if _UNIT.search(part)]
+
+
+def most_per_row(counts: Sequence[int]) -> int:
+    """How many sentences of each row are read, so that all together are not too many."""
+    most = max(counts, default=0)
+    rows_with = Counter(counts)
+    total = sum(counts)
+    while most > 1 and total > MOST_SENTENCES:
+        total -= sum(rows for count, rows in rows_with.items() if count >= most)
+        most -= 1
+    return most
 
 
 def word_count(text: str) -> int:

@@ -13,7 +13,7 @@ from scipy import sparse
 
 from server.models.aspect_categories import category_of_opinion, category_of_words
 from server.semantics.extract import Sentence
-from server.semantics.sentences import sentences
+from server.semantics.sentences import most_per_row, sentences
 from server.text.keywords import Entry, rank_texts
 from server.text.phrases import Unit, counted_words, units
 from server.text.stopwords import STOP_WORDS
@@ -23,8 +23,6 @@ LEAST_SHARE = 0.004  # of the rows that hold a phrase; a rarer one names no topi
 TOO_COMMON = 0.3  # of the rows: what all texts are about is no topic, unless a shop knows it as one
 FAR_MORE = 2.0  # times the rows of a phrase: then a word of it is a candidate of its own
 STANDS_FOR = 0.2  # a word of a phrase is counted as the phrase if it stands there this often
-# Of 100,000 rows all sentences would be more than one call may read; then the first of each.
-MOST_SENTENCES = 150_000
 _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
 _NO_TOPIC = frozenset("pair set bit lot kind sort".split())
 OVERALL = ("overall", "other")  # categories that say nothing of what is judged
@@ -85,7 +83,7 @@ def read_corpus(texts: Sequence[str | None], per_row: int | None = None) -> Corp
     have.
     """
     split = [sentences(text) if text else [] for text in texts]
-    most = _most_per_row([len(parts) for parts in split]) if per_row is None else per_row
+    most = most_per_row([len(parts) for parts in split]) if per_row is None else per_row
     found = sorted(
         (Sentence(part, row) for row, parts in enumerate(split) for part in parts[:most]),
         key=lambda sentence: (sentence.text, sentence.row),
@@ -122,17 +120,6 @@ def category_named(word: str) -> str | None:
         if len(word) > length and (named := category_of_words(word[-length:])) is not None:
             return named
     return named
-
-
-def _most_per_row(counts: Sequence[int]) -> int:
-    """How many sentences of each row are read, so that all together are not too many."""
-    most = max(counts, default=0)
-    rows_with = Counter(counts)
-    total = sum(counts)
-    while most > 1 and total > MOST_SENTENCES:
-        total -= sum(rows for count, rows in rows_with.items() if count >= most)
-        most -= 1
-    return most
 
 
 def _documents(found: Sequence[Sentence], keys: Sequence[frozenset[str]]) -> dict[str, int]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from server.text.changes import change_of
 
+_HAN = re.compile("[\u4e00-\u9fff]")
 READ_CHARS: Final = 4000  # of one text; what a writer is after stands in the first sentences
 
 _START = r"(?:^|[.!?;,\n]\s*(?:and |but |so |also )?)"
@@ -85,6 +86,19 @@ PURCHASE = re.compile(
     r"|安排上|再去入|想[淘试]|需要[一两三四五六七八九十几\d]",
     re.I,
 )
+# Questions that ask for information. Not "why is it so slow?" or 怎么这么慢？, which complain.
+_ASKS_EN = re.compile(
+    r"^(?:(?:and|but|so|also|hi|hello)\b,? )*"
+    r"(?:does|do|did|is|are|was|were|will|would|can|could|has|have|should|may|what|what's|when|where"
+    r"|which|who|whose|how (?:long|many|much|big|large|heavy|often|far|do|does|can|to|is|are)"
+    r"|any ?one|any idea|anybody|any chance)\b",
+    re.I,
+)
+_ASKS_ZH = re.compile(
+    "吗[？?]?$|[么呢][？?]$|有没有|是不是|能不能|可不可以|如何|多少|多久|多大|什么时候|哪[里儿个款种]"
+    "|谁(?:能|有|知道|用)|[行能好可]不[？?]?$|有什么|有哪些"
+)
+_PLEASE_TELL = re.compile("请问|想问一?下|求问")
 EXCLAMATION = re.compile("[!！]")
 _CUES: Final = {
     "question_mark": QUESTION_MARK,
@@ -96,9 +110,24 @@ _CUES: Final = {
 CUES: Final = (*_CUES, "complaint", "length")
 
 
+def asks(sentence: str) -> bool:
+    """Whether a sentence asks for information, by its form: it has a question mark, or 请问."""
+    if _PLEASE_TELL.search(sentence):
+        return True
+    if not sentence.endswith(("?", "？")):
+        return False
+    chinese = _HAN.search(sentence) is not None
+    return (_ASKS_ZH if chinese else _ASKS_EN).search(sentence) is not None
+
+
 def cues(text: str) -> np.ndarray:
     """1 where a cue stands in the text, else 0; then its length on a log scale. Shape: (cues,)."""
     text = text[:READ_CHARS]
     found = [float(pattern.search(text) is not None) for pattern in _CUES.values()]
     found.append(float(change_of(text) is not None))
-    return np.array([*found, np.log1p(len(text)) / 5])
+    return np.array([*found, length_of(text)])
+
+
+def length_of(text: str) -> float:
+    """Its length on a log scale, the last of the cues."""
+    return float(np.log1p(min(len(text), READ_CHARS)) / 5)
