@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from server.capabilities.base import Outcome, column_of, grid_like
+from server.capabilities.base import Outcome, column_of, grid_like, knowledge_in
 from server.capabilities.reading import (
     POLARITIES,
     UNSAID,
@@ -16,6 +16,7 @@ from server.capabilities.reading import (
     read_texts,
     texts_of,
 )
+from server.knowledge.model import SHEETS, Knowledge
 from server.models import intents
 from server.models.aspects import FoundAspect
 from server.semantics.needs import Need, find_need, match_taxonomy, rank_needs
@@ -29,6 +30,7 @@ class Needs(ReadingCapability):
     """Need, kind, actionability and evidence of each text, or the table of a range's needs."""
 
     name = "needs"
+    knows = SHEETS
 
     def prepare(self, args: Mapping[str, Any]) -> list[str | None]:
         if args["output"] == "ranked":
@@ -41,7 +43,8 @@ class Needs(ReadingCapability):
         if not args["taxonomy"]:
             return ()
         try:
-            found = needs_of(model, texts_of(args["text"]), outcomes).values()
+            shop = knowledge_in(args)
+            found = needs_of(model, texts_of(args["text"]), outcomes, shop).values()
         except ModelFailed:  # of this call alone: `answer` says so
             return ()
         return [*args["taxonomy"], *_words(found)]
@@ -51,7 +54,7 @@ class Needs(ReadingCapability):
     ) -> list[list[Any]]:
         texts = texts_of(args["text"])
         own, read = outcomes[: len(texts)], outcomes[len(texts) :]
-        found = needs_of(model, texts, own)
+        found = needs_of(model, texts, own, knowledge_in(args))
         if args["taxonomy"]:
             found = _under_taxonomy(model, args["taxonomy"], found, read)
         output = args["output"]
@@ -65,18 +68,18 @@ class Needs(ReadingCapability):
 
 
 def needs_of(
-    model: Any, texts: Sequence[str | None], outcomes: Sequence[Outcome]
+    model: Any, texts: Sequence[str | None], outcomes: Sequence[Outcome], shop: Knowledge
 ) -> dict[int, Need]:
-    """The need of each text that was read, by its place.
+    """The need of each text that was read, by its place, in the names of the shop.
 
     Raises: ModelFailed if no head was fitted to this encoder.
     """
     readings, places = read_texts(model, outcomes)
-    return needs_in(model, [str(texts[place]) for place in places], readings, places)
+    return needs_in(model, [str(texts[place]) for place in places], readings, places, shop)
 
 
 def needs_in(
-    model: Any, texts: Sequence[str], readings: Readings, places: Sequence[int]
+    model: Any, texts: Sequence[str], readings: Readings, places: Sequence[int], shop: Knowledge
 ) -> dict[int, Need]:
     """The need of each of these texts, of which `readings` holds a row, by its place."""
     shares = intents.SHIPPED.head_for(model).predict_proba(
@@ -88,6 +91,7 @@ def needs_in(
             intents.KINDS[int(row.argmax())],
             float(row.max()),
             [found_aspect(model, one) for one in aspects],
+            shop,
         )
         for place, text, row, aspects in zip(places, texts, shares, readings.aspects, strict=True)
     }

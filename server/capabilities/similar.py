@@ -6,7 +6,8 @@ from collections.abc import Hashable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-from server.capabilities.base import Outcome, column_of
+from server.capabilities.base import Outcome, column_of, knowledge_in
+from server.capabilities.naming import NAMING
 from server.capabilities.reading import ReadingCapability, read_texts, texts_of
 from server.semantics.nearest import Lookup
 from server.semantics.recent import Recent
@@ -25,21 +26,21 @@ class Similar(ReadingCapability):
     """
 
     name = "similar"
+    knows = NAMING
 
     def __init__(self) -> None:
         self._lookups: Recent[Lookup] = Recent(MOST_COORDINATES, lambda lookup: lookup.size)
 
     def prepare(self, args: Mapping[str, Any]) -> list[str | None]:
         _values(args, _column(args))
-        return texts_of(args["lookup_text"])
+        return _read_as(args, texts_of(args["lookup_text"]))
 
     def further(
         self, model: Any, args: Mapping[str, Any], outcomes: Sequence[Outcome]
     ) -> Sequence[str]:
-        texts = texts_of([_column(args)])
-        if _key(model, texts) in self._lookups:
+        if _key(model, args) in self._lookups:
             return ()
-        return [text for text in texts if text is not None]
+        return [text for text in _read_as(args, texts_of([_column(args)])) if text is not None]
 
     def answer(
         self, model: Any, args: Mapping[str, Any], outcomes: Sequence[Outcome]
@@ -49,10 +50,10 @@ class Similar(ReadingCapability):
         grid = args["lookup_text"]
         cells = list(chain.from_iterable(grid))
         asked = len(cells)
-        lookup = self._lookup(model, texts_of([column]), outcomes[asked:])
+        lookup = self._lookup(model, args, outcomes[asked:])
         readings, places = read_texts(model, outcomes[:asked])
-        wanted = [cells[place].strip() for place in places]
-        found = lookup.find(wanted, readings.vectors, count)
+        own = [cells[place].strip() for place in places]
+        found = lookup.find(_read_as(args, own), readings.vectors, count, own)
         answers: list[list[Any]] = []
         for cell, outcome in zip(cells, outcomes[:asked], strict=True):
             if isinstance(outcome, bytes):
@@ -69,20 +70,28 @@ class Similar(ReadingCapability):
         return [flat[start : start + width] for start in range(0, len(flat), width)]
 
     def _lookup(
-        self, model: Any, texts: Sequence[str | None], outcomes: Sequence[Outcome]
+        self, model: Any, args: Mapping[str, Any], outcomes: Sequence[Outcome]
     ) -> Lookup:
         """The column as a matrix: from memory, or from what was read of its texts."""
+        written = texts_of([_column(args)])
 
         def make() -> Lookup:
-            rows = [row for row, text in enumerate(texts) if text is not None]
+            rows = [row for row, text in enumerate(written) if text is not None]
             if len(outcomes) != len(rows):  # it went from memory since `further` saw it there
                 raise NotReady("Too many columns are looked up in at once. Try again.")
             readings, places = read_texts(model, outcomes)
-            return Lookup(texts, [rows[place] for place in places], readings.vectors)
+            read = [rows[place] for place in places]
+            return Lookup(_read_as(args, written), read, readings.vectors, written)
 
         if any(isinstance(outcome, ShopsheetError) for outcome in outcomes):
             return make()  # a text that could not be read may be readable the next time
-        return self._lookups.get(_key(model, texts), make)
+        return self._lookups.get(_key(model, args), make)
+
+
+def _read_as(args: Mapping[str, Any], texts: Sequence[str | None]) -> list[Any]:
+    """The texts as they are compared: the shop's names put for their synonyms."""
+    names = knowledge_in(args).names
+    return [text and names.replace(text) for text in texts] if names else list(texts)
 
 
 def _column(args: Mapping[str, Any]) -> list[Any]:
@@ -102,8 +111,9 @@ def _values(args: Mapping[str, Any], column: Sequence[Any]) -> list[Any]:
     return values
 
 
-def _key(model: Any, texts: Sequence[str | None]) -> Hashable:
-    return model.version, model.backend, tuple(texts)
+def _key(model: Any, args: Mapping[str, Any]) -> Hashable:
+    texts = texts_of([_column(args)])
+    return model.version, model.backend, knowledge_in(args).names.version, tuple(texts)
 
 
 def _show(
