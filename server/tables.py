@@ -321,6 +321,7 @@ class XlsxTable(Table):
                 if started:
                     yield row
 
+
 def sheet_names(path: Path) -> list[str]:
     """The names of a workbook's sheets. Raises: BadInput if it cannot be read; OSError."""
     with _workbook(path) as book:

@@ -146,9 +146,15 @@ def changed(sheet: str, *rows: list[Any]) -> Rows:
         ),
         (changed("synonyms", ["K1", "Brewwell"]), "'K1' stands for 'Kettle K1' in row 2 of sheet"),
         (changed("synonyms", ["a1", "b1"], ["b1", "a1"]), "leads in a circle: 'a1' means itself"),
-        (changed("synonyms", ["a1", None]), "row 2 of sheet \"synonyms\" has nothing under 'means'"),
-        (changed("products", [None, "K1"]), "row 2 of sheet \"products\" has nothing under 'prod"),
-        (changed("brands", ["Acme", None, "hide"]), "has 'hide' under 'keywords'; expected \"keep\""),
+        (
+            changed("synonyms", ["a1", None]),
+            "row 2 of sheet \"synonyms\" has nothing under 'means'",
+        ),
+        (changed("products", [None, "K1"]), 'row 2 of sheet "products" has nothing under \'prod'),
+        (
+            changed("brands", ["Acme", None, "hide"]),
+            "has 'hide' under 'keywords'; expected \"keep\"",
+        ),
         (changed("aspects", ["x" * 101]), "a name of 101 characters"),
         (changed("aspects", ["a1", "w1"], ["b1", "w1"]), "'w1' stands for 'a1' in row 2"),
     ],
@@ -199,8 +205,8 @@ def test_files_that_are_no_workbooks_are_refused(tmp_path: Path) -> None:
             continue
         with pytest.raises(BadInput, match=message):
             read_knowledge(path)
+    (tmp_path / "folder").mkdir()
     with pytest.raises(BadInput, match="holds no csv file"):
-        (tmp_path / "folder").mkdir()
         read_knowledge(tmp_path / "folder")
 
 

@@ -35,9 +35,7 @@ class Clean(Capability):
     def run(self, model: Any, items: Sequence[str]) -> list[bytes | ShopsheetError]:
         return self._read(model, items, NO_NAMES)
 
-    def _read(
-        self, model: Any, items: Sequence[str], names: Names
-    ) -> list[bytes | ShopsheetError]:
+    def _read(self, model: Any, items: Sequence[str], names: Names) -> list[bytes | ShopsheetError]:
         return [
             _BETWEEN.join((model.clean(text), " ".join(model.words(text, names)))).encode("utf-8")
             for text in items

@@ -34,9 +34,7 @@ class Keywords(Capability):
     def run(self, model: Any, items: Sequence[str]) -> list[bytes | ShopsheetError]:
         return self._read(model, items, NO_NAMES)
 
-    def _read(
-        self, model: Any, items: Sequence[str], names: Names
-    ) -> list[bytes | ShopsheetError]:
+    def _read(self, model: Any, items: Sequence[str], names: Names) -> list[bytes | ShopsheetError]:
         return [_stored(model.phrases(text, names)) for text in items]
 
     def is_intact(self, model: Any, stored: bytes) -> bool:

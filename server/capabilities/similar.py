@@ -69,9 +69,7 @@ class Similar(ReadingCapability):
         flat = [row[0] for row in answers]
         return [flat[start : start + width] for start in range(0, len(flat), width)]
 
-    def _lookup(
-        self, model: Any, args: Mapping[str, Any], outcomes: Sequence[Outcome]
-    ) -> Lookup:
+    def _lookup(self, model: Any, args: Mapping[str, Any], outcomes: Sequence[Outcome]) -> Lookup:
         """The column as a matrix: from memory, or from what was read of its texts."""
         written = texts_of([_column(args)])
 

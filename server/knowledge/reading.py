@@ -68,9 +68,7 @@ def read_knowledge(path: Path) -> Knowledge:
         Entry(row["brand"], _listed(row, "other spellings"), _left_out(row))
         for row in rows["brands"]
     ]
-    products = [
-        Entry(row["product"], _listed(row, "other names")) for row in rows["products"]
-    ]
+    products = [Entry(row["product"], _listed(row, "other names")) for row in rows["products"]]
     synonyms = [Synonym(row["word"], row["means"]) for row in rows["synonyms"]]
     aspects = [
         Entry(row["aspect"], _listed(row, "words"), category=row["category"])

@@ -1,4 +1,4 @@
-"""The knowledge file in use: read when it changes, the last good one kept when it cannot be read."""
+"""The knowledge file in use: read when it changes; when it cannot be, the last good one stays."""
 
 from __future__ import annotations
 
@@ -77,17 +77,19 @@ class KnowledgeShelf:
 
     def state(self) -> ShelfState:
         """What is in use, after a look at the file if the last one is a moment ago."""
-        if self._clock() - self._looked >= LOOK_EVERY_S:
-            # While one thread reads, the others answer with what was there; but the first waits.
-            if self._lock.acquire(blocking=not self._loaded):
-                try:
-                    if self._clock() - self._looked >= LOOK_EVERY_S:
-                        self._look()
-                        self._loaded = True
-                        self._looked = self._clock()
-                finally:
-                    self._lock.release()
+        # While one thread reads, the others answer with what was there; but the first waits.
+        if self._is_time() and self._lock.acquire(blocking=not self._loaded):
+            try:
+                if self._is_time():
+                    self._look()
+                    self._loaded = True
+                    self._looked = self._clock()
+            finally:
+                self._lock.release()
         return self._state
+
+    def _is_time(self) -> bool:
+        return self._clock() - self._looked >= LOOK_EVERY_S
 
     def _look(self) -> None:
         try:
