@@ -109,7 +109,9 @@ def test_the_model_errs_less_than_the_median_gap_where_orders_are_random(seed: i
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="the public data sets are not on this machine")
-@pytest.mark.parametrize(("name", "cut"), [("cdnow", "1997-06-30"), ("online_retail", "2011-06-30")])
+@pytest.mark.parametrize(
+    ("name", "cut"), [("cdnow", "1997-06-30"), ("online_retail", "2011-06-30")]
+)
 def test_the_model_errs_less_on_orders_of_real_shops(name: str, cut: str) -> None:
     pytest.importorskip("pandas", reason="reads the data sets; comes with the extra `train`")
     from bench.next_order import load, measure
