@@ -28,8 +28,8 @@ reachable or busy |
 | `#NUM!` | a number lies outside what can be used |
 
 Where you have a [knowledge file](../README.md#knowledge-of-your-shop), ASPECTS, CLEAN (its words),
-KEYWORDS, TOPICS, CLASSIFY, SIMILAR, NEEDS and PROFILE use the names in it. SENTIMENT and SUMMARIZE
-read and quote texts as they were written.
+KEYWORDS, TOPICS, CLASSIFY, SIMILAR, NEEDS and PROFILE use the names in it. SENTIMENT reads what the
+file gives as slang, SUMMARIZE quotes texts as they were written.
 """
 
 

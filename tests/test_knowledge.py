@@ -152,8 +152,12 @@ def changed(sheet: str, *rows: list[Any]) -> Rows:
         ),
         (changed("products", [None, "K1"]), 'row 2 of sheet "products" has nothing under \'prod'),
         (
+            changed("synonyms", ["a1", "b1", "maybe"]),
+            "has 'maybe' under 'sentiment'; expected one of yes, no, 是, 否, or nothing",
+        ),
+        (
             changed("brands", ["Acme", None, "hide"]),
-            "has 'hide' under 'keywords'; expected \"keep\"",
+            "has 'hide' under 'keywords'; expected one of leave out, keep, 排除",
         ),
         (changed("aspects", ["x" * 101]), "a name of 101 characters"),
         (changed("aspects", ["a1", "w1"], ["b1", "w1"]), "'w1' stands for 'a1' in row 2"),

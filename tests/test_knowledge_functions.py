@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -185,6 +188,23 @@ def test_a_label_is_described_by_the_words_of_the_file(engine: Engine, known: Pa
     assert engine.call("CLASSIFY", texts, column(["A", "B"]), given) == [["B"], ["A"]]
 
 
+def test_slang_is_read_as_what_it_means_and_other_synonyms_are_not(
+    engine: Engine, known: Path
+) -> None:
+    texts = column(["this phone slaps", "this phone rocks"])
+    before = engine.call("SENTIMENT", texts, "score")
+    slang = [["slaps", "great", "yes"], ["rocks", "bad"]]
+    learn(known, synonyms=slang)
+    after = engine.call("SENTIMENT", texts, "score")
+    assert after[0] == [engine.call("SENTIMENT", "this phone great", "score")]
+    assert after[0] != before[0]
+    assert after[1] == before[1]
+    table = engine.call("PROFILE", column(["a"]), texts[:1], None, None, None, "sentiment")
+    assert table[1] == after[0]
+    [answer] = engine.calls([("SENTIMENT", ["good"])])
+    assert "+knowledge-" in str(answer.model)
+
+
 # Versions and the store
 
 
@@ -259,6 +279,39 @@ def test_the_models_tell_which_file_is_in_use(client: FlaskClient, known: Path) 
     assert client.get("/health").get_json()["knowledge"] == "none"
 
 
+def test_no_call_is_dropped_while_the_file_changes(engine: Engine, known: Path) -> None:
+    learn(known, products=[["Kettle K1", "tea boiler"]])
+    assert engine.call("KEYWORDS", "my tea boiler", 1) == [["Kettle K1"]]
+    wanted = {"Kettle K1", "Pot K1"}
+    done = threading.Event()
+
+    def ask(number: int) -> set[str]:
+        found: set[str] = set()
+        while not done.is_set():
+            text = f"my tea boiler {number}"
+            found.add(engine.call("KEYWORDS", text, 1)[0][0])
+            number += 10
+        return found
+
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(ask, number) for number in range(4)]
+        try:
+            for turn in range(6):
+                name = ("Kettle K1", "Pot K1")[turn % 2]
+                known.write_bytes(b"half a file")
+                learn(known, products=[[name, "tea boiler"], *([[f"x{turn}"]] * turn)])
+                touch_later(known, turn)
+                limit = time.monotonic() + 30
+                while engine.knowledge.current().products[0].name != name:
+                    assert time.monotonic() < limit
+        finally:
+            done.set()
+        answers = [one.result(timeout=60) for one in asked]
+    assert all(found <= wanted for found in answers)
+    assert set().union(*answers) == wanted
+    assert engine.call("KEYWORDS", "the tea boiler", 1) == [["Pot K1"]]
+
+
 def test_a_refresh_says_that_the_file_changed(
     live_server: LiveServer, known: Path, tmp_path: Path
 ) -> None:
@@ -282,8 +335,6 @@ def test_a_refresh_says_that_the_file_changed(
 
 
 def test_many_names_cost_little(engine: Engine, known: Path) -> None:
-    import time
-
     names = [[f"Model {n:05} kettle", f"MK{n:05};水壶{n:05}"] for n in range(5_000)]
     learn(known, products=names)
     engine.call("KEYWORDS", "warm MK00007", 1)

@@ -51,9 +51,11 @@ class Profile(ReadingCapability):
                     f"fields holds {short(name)}; expected some of {', '.join(PROFILE_FIELDS)}."
                 )
         _order_days(args)
-        columns = _columns(args)
+        columns, shop = _columns(args), knowledge_in(args)
         return [
-            text.strip() if isinstance(text, str) and isinstance(customer, str) else None
+            shop.as_read(text.strip())
+            if isinstance(text, str) and isinstance(customer, str)
+            else None
             for customer, text in zip(columns["ids"], columns["texts"], strict=True)
         ]
 
@@ -117,7 +119,7 @@ def _said(
     shop: Knowledge,
 ) -> list[SaidText]:
     readings, places = read_texts(model, outcomes)
-    texts = [columns["texts"][place].strip() for place in places]
+    texts = [shop.as_read(columns["texts"][place].strip()) for place in places]
     labels = list(model.labels)
     scores = (
         readings.probabilities[:, labels.index("positive")]

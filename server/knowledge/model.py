@@ -31,10 +31,11 @@ class Entry:
 
 @dataclass(frozen=True)
 class Synonym:
-    """A word, and what it is counted as."""
+    """A word, and what it is counted as; `slang` is also read as that where moods are told."""
 
     word: str
     means: str
+    slang: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,19 @@ class Knowledge:
             name = found.get(fold(last)) or Name(last, WORD)
             forms |= {one.word: name, last: name}
         return Names(forms)
+
+    @property
+    def slang(self) -> tuple[Synonym, ...]:
+        """The synonyms that are read in place of the word; `digest` takes it as a sheet."""
+        return tuple(one for one in self.synonyms if one.slang)
+
+    def as_read(self, text: str) -> str:
+        """A text as its mood is read: with what slang means in its place."""
+        return self._slang.replace(text)
+
+    @cached_property
+    def _slang(self) -> Names:
+        return Names({one.word: Name(one.means) for one in self.slang})
 
     def aspect_of(self, phrase: str) -> Entry | None:
         """The aspect that a phrase is called by, all of it."""

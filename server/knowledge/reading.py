@@ -30,12 +30,14 @@ CHINESE_SHEETS: Final = {
 COLUMNS: Final[dict[str, dict[str, str]]] = {
     "brands": {"brand": "品牌", "other spellings": "其他写法", "keywords": "关键词"},
     "products": {"product": "产品", "other names": "其他叫法"},
-    "synonyms": {"word": "词语", "means": "含义"},
+    "synonyms": {"word": "词语", "means": "含义", "sentiment": "情感"},
     "aspects": {"aspect": "方面", "words": "说法", "category": "类别"},
 }
 NEEDED: Final = {"brands": 1, "products": 1, "synonyms": 2, "aspects": 1}
-KEEP: Final = ("", "keep", "yes", "保留", "是")
-LEAVE_OUT: Final = ("leave out", "no", "排除", "否")
+KEEP: Final = ("keep", "yes", "是", "保留")
+LEAVE_OUT: Final = ("leave out", "no", "否", "排除")
+YES: Final = ("yes", "是")
+NO: Final = ("no", "否")
 
 
 @dataclass(frozen=True)
@@ -65,11 +67,14 @@ def read_knowledge(path: Path) -> Knowledge:
     except (OSError, SyntaxError, KeyError, ValueError) as error:  # of a damaged workbook
         raise BadInput(f"{path} cannot be read: {error}. Save it anew as .xlsx.") from error
     brands = [
-        Entry(row["brand"], _listed(row, "other spellings"), _left_out(row))
+        Entry(row["brand"], _listed(row, "other spellings"), _is(row, "keywords", LEAVE_OUT, KEEP))
         for row in rows["brands"]
     ]
     products = [Entry(row["product"], _listed(row, "other names")) for row in rows["products"]]
-    synonyms = [Synonym(row["word"], row["means"]) for row in rows["synonyms"]]
+    synonyms = [
+        Synonym(row["word"], row["means"], _is(row, "sentiment", YES, NO))
+        for row in rows["synonyms"]
+    ]
     aspects = [
         Entry(row["aspect"], _listed(row, "words"), category=row["category"])
         for row in rows["aspects"]
@@ -213,13 +218,15 @@ def _listed(row: _Row, column: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part for part in parts if part))
 
 
-def _left_out(row: _Row) -> bool:
-    asked = row["keywords"]
-    if asked.casefold() in (*KEEP, *LEAVE_OUT):
-        return asked.casefold() in LEAVE_OUT
+def _is(row: _Row, column: str, wanted: Sequence[str], others: Sequence[str]) -> bool:
+    """Whether a cell holds one of the wanted words rather than one of the others, or nothing."""
+    asked = row[column]
+    if asked.casefold() in ("", *wanted, *others):
+        return asked.casefold() in wanted
+    words = (*wanted[:1], *others[:1], *wanted[-1:], *others[-1:])
     raise BadInput(
-        f"{row.where} has {short(asked)} under 'keywords'; expected \"keep\" or "
-        '"leave out" (保留、排除).'
+        f"{row.where} has {short(asked)} under {column!r}; expected one of {', '.join(words)}, or "
+        "nothing."
     )
 
 

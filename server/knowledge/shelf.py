@@ -66,7 +66,7 @@ class KnowledgeShelf:
         self._clock = clock
         self._looked = float("-inf")
         self._signature: Signature | None = None
-        self._content = b""
+        self._content, self._good = b"", NO_KNOWLEDGE  # what was read last without a problem
         self._state = ShelfState(path, NO_KNOWLEDGE)
         self._lock = threading.Lock()
         self._loaded = False
@@ -97,21 +97,26 @@ class KnowledgeShelf:
             # A file that could not be read is tried again: it may have been open elsewhere.
             if signature == self._signature and self._state.problem is None:
                 return
-            if not signature and not self._required:
-                self._take(NO_KNOWLEDGE, b"")
-            else:
-                content = _content(self.path)
-                if content != self._content or self._state.problem is not None or not content:
-                    self._take(read_knowledge(self.path), content)
-            # What changed while it was read is read again the next time.
-            self._signature = signature if _signature(self.path) == signature else None
+            knowledge, content = self._read(signature)
+            if _signature(self.path) == signature:  # else it is being written: the next time
+                self._signature = signature
+                self._take(knowledge, content)
         except BadInput as error:
             self._fail(error.message)
         except OSError as error:
             self._fail(f"{self.path} cannot be read: {error.strerror or error}.")
 
+    def _read(self, signature: Signature) -> tuple[Knowledge, bytes]:
+        """What the file says now, and the hash of its content; it is read only if that changed."""
+        if not signature and not self._required:
+            return NO_KNOWLEDGE, b""
+        content = _content(self.path)
+        if content and content == self._content:
+            return self._good, content
+        return read_knowledge(self.path), content
+
     def _take(self, knowledge: Knowledge, content: bytes) -> None:
-        self._content = content
+        self._content, self._good = content, knowledge
         before = self._state
         self._state = ShelfState(self.path, knowledge)
         if knowledge != before.knowledge or before.problem:

@@ -52,6 +52,10 @@ _NOTES: Final = {
         "What it is counted as: a product, or another word.",
         "应计为什么：一个产品，或另一个词语。",
     ),
+    "sentiment": (
+        "yes: SENTIMENT and PROFILE read the meaning in place of the word, as for slang.",
+        "填“是”：SENTIMENT 和 PROFILE 用含义代替该词来判断，适合网络用语。",
+    ),
     "aspect": ("The name as it is shown.", "显示的名称。"),
     "words": ("What customers call it, with ; between them.", "客户对它的说法，用分号隔开。"),
     "category": (
@@ -62,7 +66,12 @@ _NOTES: Final = {
 _EXAMPLES: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "brands": (("Northpine", "North Pine;北松", "leave out"), ("Brewwell", "", "keep")),
     "products": (("Kettle K1", "K1;小水壶"), ("爱尔兰咖啡壶", "咖啡壶;Irish pot")),
-    "synonyms": (("快递", "物流"), ("juice", "battery life"), ("tea boiler", "Kettle K1")),
+    "synonyms": (
+        ("快递", "物流"),
+        ("juice", "battery life"),
+        ("tea boiler", "Kettle K1"),
+        ("智商税", "不值得买", "yes"),
+    ),
     "aspects": (
         ("heating speed", "boils fast;time to boil;烧水速度", "performance"),
         ("售后", "售后服务;退换货;after-sales", "service"),
@@ -142,6 +151,9 @@ def _data_sheet(sheet: Any, name: str, language: str, bold: Any) -> None:
         sheet.write_comment(0, column, "\n".join(_NOTES[english]), {"x_scale": 2})
     if name == "brands":
         choices = ["保留", "排除"] if language == "zh" else ["keep", "leave out"]
+        sheet.data_validation(1, 2, ROWS, 2, {"validate": "list", "source": choices})
+    if name == "synonyms":
+        choices = ["是", "否"] if language == "zh" else ["yes", "no"]
         sheet.data_validation(1, 2, ROWS, 2, {"validate": "list", "source": choices})
     if name == "aspects":
         # A cell's list holds 255 characters: the categories stand in a hidden column.

@@ -66,7 +66,8 @@ class Lookup:
         for text, own, near in zip(texts, written or texts, found_near, strict=True):
             plain = text.strip()
             same = list(self._rows_of_text.get(plain, ()))
-            same.sort(key=lambda row, own=own: str(self._written[row]).strip() != own.strip())
+            very = [row for row in same if str(self._written[row]).strip() == own.strip()]
+            same = [*very, *(row for row in same if row not in set(very))]
             exact = set(same)
             alike = self._rows_of_case.get(plain.casefold(), ())
             same += [row for row in alike if row not in exact]
