@@ -152,6 +152,8 @@ def test_named_aspects_are_matched_by_the_words_of_the_file(engine: Engine, know
     assert found[0][:2] == ["positive", ""]
     # What the file lists under a name means that one, whichever of its words is asked for.
     assert found[0][2] == "positive"
+    # And no other, however alike it is.
+    assert engine.call("ASPECTS", texts, "phone battery;delivery") == [["", "negative"]]
 
 
 def test_a_name_is_never_cut_in_two(engine: Engine, known: Path) -> None:
@@ -167,6 +169,7 @@ def test_needs_and_profiles_speak_of_the_shops_things(engine: Engine, known: Pat
     learn(known, aspects=[["endurance", "battery"]], synonyms=[["delivery", "courier"]])
     texts = column(["the battery is bad", "the battery is great"])
     assert "endurance" in engine.call("NEEDS", texts)[0][0]
+    assert engine.call("NEEDS", texts[:1], "speed;endurance") == [["endurance"]]
     table = engine.call("PROFILE", column(["a", "a"]), texts, None, None, None, "interests;needs")
     assert table[1][0] == "endurance"
     assert "endurance" in table[1][1]

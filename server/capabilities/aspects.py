@@ -122,10 +122,10 @@ def _matched(
         if isinstance(outcome, ShopsheetError):
             raise outcome
     vectors = read_texts(model, read)[0].vectors
-    forms = _forms(args)
+    forms, knowledge = _forms(args), knowledge_in(args)
     named = sum(map(len, forms))
     edge = named + len(SHOP_CATEGORIES)
-    known = [knowledge_in(args).aspect_of(name) for name in args["aspects"]]
+    known = [knowledge.aspect_of(name) for name in args["aspects"]]
     categories = [one.category if one and one.category else None for one in known]
     matcher = AspectMatcher(
         args["aspects"], vectors[:named], vectors[named:edge], forms, categories
@@ -134,7 +134,10 @@ def _matched(
     meant: Meant = {}
     for one in found:
         vector = vector_of[one.shown] if one.shown else None
-        hits = matcher.match(one.shown or None, vector, one.category)
+        if own := knowledge.aspect_of(one.shown):  # the file decides before any likeness does
+            hits = np.array([other is own for other in known])
+        else:
+            hits = matcher.match(one.shown or None, vector, one.category)
         meant.setdefault(one.place, []).append(
             (POLARITIES[one.stored["polarity"]], float(one.stored["probability"]), hits)
         )

@@ -56,7 +56,7 @@ class Needs(ReadingCapability):
         own, read = outcomes[: len(texts)], outcomes[len(texts) :]
         found = needs_of(model, texts, own, knowledge_in(args))
         if args["taxonomy"]:
-            found = _under_taxonomy(model, args["taxonomy"], found, read)
+            found = _under_taxonomy(model, args["taxonomy"], found, read, knowledge_in(args))
         output = args["output"]
         if output == "ranked":
             return [list(NEEDS.columns(args)), *_ranked(found)]
@@ -121,7 +121,11 @@ def _words(needs: Any) -> list[str]:
 
 
 def _under_taxonomy(
-    model: Any, names: Sequence[str], found: Mapping[int, Need], read: Sequence[Outcome]
+    model: Any,
+    names: Sequence[str],
+    found: Mapping[int, Need],
+    read: Sequence[Outcome],
+    shop: Knowledge,
 ) -> dict[int, Need]:
     """The needs under the user's own names; blank where none is meant."""
     words = _words(found.values())
@@ -138,7 +142,7 @@ def _under_taxonomy(
     renamed: dict[int, Need] = {}
     for place, need in found.items():
         own = [vector_of[w] for w in (need.phrase, need.evidence) if w in vector_of]
-        meant = match_taxonomy(names, readings.vectors[:edge], need, own)
+        meant = match_taxonomy(names, readings.vectors[:edge], need, own, shop)
         renamed[place] = need.renamed(meant)
     return renamed
 

@@ -321,18 +321,24 @@ def _if_short(words: str) -> str:
 
 
 def match_taxonomy(
-    names: Sequence[str], vectors: np.ndarray, need: Need, own: Sequence[np.ndarray]
+    names: Sequence[str],
+    vectors: np.ndarray,
+    need: Need,
+    own: Sequence[np.ndarray],
+    shop: Knowledge = NO_KNOWLEDGE,
 ) -> str:
     """The user's need that this one means most; blank where none is near enough.
 
     vectors (names, width) and `own`, those of the need's phrase and evidence, have length 1. A
-    name that stands in the text's words counts as meant.
+    name that stands in the text's words, or is called so in the shop's file, counts as meant.
     """
     words = f"{need.phrase}\n{need.evidence}".casefold()
     scores = np.max([vectors @ one for one in own], axis=0) if len(own) else np.zeros(len(names))
     scores = np.array(
         [
-            1.0 + len(name) / 1000 if _stands_in(name.casefold(), words) else score
+            1.0 + len(name) / 1000
+            if any(_stands_in(form.casefold(), words) for form in (name, *shop.forms_of(name)))
+            else score
             for name, score in zip(names, scores, strict=True)
         ]
     )
