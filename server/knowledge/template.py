@@ -15,6 +15,7 @@ from server.knowledge.reading import CHINESE_SHEETS, COLUMNS
 from server.models.aspect_categories import SHOP_CATEGORIES
 
 READ_ME: Final = {"en": "Read me", "zh": "说明"}
+LINES: Final = 32  # height of a row with two lines; a program that opens the file may not fit it
 ROWS: Final = 5_000  # that get the drop-down lists
 
 _SHEETS: Final = {
@@ -27,8 +28,8 @@ _SHEETS: Final = {
         "您的产品。其他叫法都计为该产品。",
     ),
     "synonyms": (
-        "A word, and what it is counted as. Each word can stand for one thing only.",
-        "一个词语，以及它应计为什么。每个词语只能对应一个含义。",
+        "A word, and the one thing that it is counted as. sentiment: yes for slang.",
+        "一个词语，以及它应计为什么，只能对应一个含义。网络用语请在“情感”列填“是”。",
     ),
     "aspects": (
         "What you want to know of your shop. words: what customers call it. category: optional.",
@@ -77,6 +78,7 @@ _EXAMPLES: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
         ("售后", "售后服务;退换货;after-sales", "service"),
     ),
 }
+_IN_CHINESE: Final = {"leave out": "排除", "keep": "保留", "yes": "是"}
 _HOW: Final = (
     (
         "Fill in the other sheets and save. A running Shopsheet takes the file at once.",
@@ -125,19 +127,23 @@ def _headings(sheet: str, language: str) -> list[str]:
 
 
 def _read_me(sheet: Any, language: str, bold: Any, wrapped: Any) -> None:
-    sheet.set_column(0, 2, 34, wrapped)
+    sheet.set_column(0, 1, 52, wrapped)
+    sheet.set_column(2, 2, 20, wrapped)
     sheet.write_row(0, 0, ["Knowledge of your shop", "关于您店铺的知识"], bold)
     row = 1
     for both in _HOW:
+        sheet.set_row(row, LINES)
         sheet.write_row(row, 0, both)
         row += 1
     for name in SHEETS:
         row += 1
         sheet.write(row, 0, f"{name} / {CHINESE_SHEETS[name]}", bold)
+        sheet.set_row(row + 1, LINES)
         sheet.write_row(row + 1, 0, _SHEETS[name])
         sheet.write_row(row + 2, 0, _headings(name, language), bold)
         for example in _EXAMPLES[name]:
-            sheet.write_row(row + 3, 0, example)
+            chinese = [_IN_CHINESE.get(cell, cell) for cell in example]
+            sheet.write_row(row + 3, 0, chinese if language == "zh" else example)
             row += 1
         row += 3
 
