@@ -17,7 +17,7 @@ from server.knowledge.reading import CHINESE_SHEETS, COLUMNS, read_knowledge
 from server.knowledge.shelf import LOOK_EVERY_S, KnowledgeShelf
 from server.knowledge.template import write_template
 from server.settings import Settings
-from server.text.names import Names
+from server.text.names import Name, Names
 from udfs.errors import BadInput
 
 Rows = dict[str, list[list[Any]]]
@@ -243,6 +243,13 @@ def shop(tmp_path: Path) -> Knowledge:
 )
 def test_names_are_found_whole(shop: Knowledge, text: str, found: list[str]) -> None:
     assert [text[one.start : one.end] for one in shop.names.find(text)] == found
+
+
+def test_a_part_of_a_longer_chinese_word_is_no_name() -> None:
+    names = Names({"小米": Name("Xiaomi"), "苹果汁": Name("juice")})
+    text = "\ud83d小米手环配小米粥和苹果汁"
+    assert [one.start for one in names.find(text)] == [1, 10]
+    assert Names({"苹果": Name("Apple")}).find("苹果汁和大苹果") == [(5, 7, Name("Apple"))]
 
 
 def test_synonyms_mean_the_product(shop: Knowledge) -> None:

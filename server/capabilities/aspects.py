@@ -134,8 +134,8 @@ def _matched(
     meant: Meant = {}
     for one in found:
         vector = vector_of[one.shown] if one.shown else None
-        if own := knowledge.aspect_of(one.shown):  # the file decides before any likeness does
-            hits = np.array([other is own for other in known])
+        if entry := knowledge.aspect_of(one.shown):  # the file decides before any likeness does
+            hits = np.array([other is entry for other in known])
         else:
             hits = matcher.match(one.shown or None, vector, one.category)
         meant.setdefault(one.place, []).append(
