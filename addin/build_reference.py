@@ -26,6 +26,10 @@ use one formula per cell where a range holds errors: see
 | `#N/A` | there is honestly no answer (for instance below `min_confidence`), or the server is not \
 reachable or busy |
 | `#NUM!` | a number lies outside what can be used |
+
+Where you have a [knowledge file](../README.md#knowledge-of-your-shop), ASPECTS, CLEAN (its words),
+KEYWORDS, TOPICS, CLASSIFY, SIMILAR, NEEDS and PROFILE use the names in it. SENTIMENT reads what the
+file gives as slang, SUMMARIZE quotes texts as they were written.
 """
 
 

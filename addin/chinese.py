@@ -100,8 +100,10 @@ CHINESE: dict[str, str] = {
     "in the next 52 weeks. RFM if left out.": (
         '"RFM" 给出评分和客群名称；"CLV" 给出未来 52 周的预计订单数和价值。省略时为 RFM。'
     ),
-    "How many steps each RFM score has, from 2 to 10. 5 if left out.": (
-        "每项 RFM 评分的档数，2 到 10。省略时为 5。"
+    "How many steps each RFM score has, from 2 to 10. Or the name of saved cut-points (see "
+    "shopsheet train): then customers are judged as those of that time were. 5 if left out.": (
+        "每项 RFM 评分的档数，2 到 10。也可以是已保存分界点的名称（见 shopsheet train），"
+        "此时按当时的标准评判客户。省略时为 5。"
     ),
     "The day from which recency counts. The last date of the data if left out.": (
         "计算最近一次购买的基准日。省略时为数据中的最后一天。"
@@ -205,8 +207,10 @@ CHINESE: dict[str, str] = {
         "每条文本的日期：与 ids 等长的一列。情感趋势需要它。"
     ),
     "A range of three columns, id, date and amount, with a row per order; refunds below 0. "
-    "It has rows of its own, as many as you like.": (
+    "It has rows of its own, as many as you like. From 100 repeat buyers on, next order leans on "
+    "what is usual among them all.": (
         "三列的区域：编号、日期、金额，每个订单一行，退款为负数。行数不必与 ids 相同。"
+        "有 100 位以上回头客时，下次订单会参考全体客户的规律。"
     ),
     "Where each text comes from, such as shop, social or service: a column as long as ids.": (
         "每条文本来自哪里，如店铺、社交媒体或客服：与 ids 等长的一列。"

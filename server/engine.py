@@ -19,7 +19,9 @@ from server.batching import (
     WorkerDown,
     WorkerStats,
 )
-from server.capabilities import CAPABILITIES, Capability, Outcome, cost_of
+from server.capabilities import CAPABILITIES, KNOWLEDGE, Capability, Operation, Outcome, cost_of
+from server.knowledge.model import Knowledge
+from server.knowledge.shelf import KnowledgeShelf
 from server.models.rules import RULES
 from server.settings import Settings
 from server.store import KeyMaker, Store, StoreStats
@@ -123,6 +125,7 @@ class Engine:
         """An engine whose models begin to load at once, each in its worker's thread."""
         self.settings = settings
         self.store = store or open_store(settings)
+        self.knowledge = open_knowledge(settings)
         self._cells: dict[tuple[str, str], int] = {}
         self._cells_lock = threading.Lock()
         limits = Limits(
@@ -197,13 +200,14 @@ class Engine:
         """
         if deadline is None:
             deadline = time.monotonic() + self.settings.call_timeout_s
+        knowledge = self.knowledge.current()
         answers: list[Answer] = []
         work: list[_Work] = []
         for name, args in calls:
             answer = Answer()
             answers.append(answer)
             try:
-                work.append(self._bind(answer, name, args))
+                work.append(self._bind(answer, name, args, knowledge))
             except ShopsheetError as error:
                 answer.error = error
         for capability in dict.fromkeys(w.capability for w in work):
@@ -211,11 +215,15 @@ class Engine:
             self._serve(capability, mine, use_store, deadline, cancelled)
         return answers
 
-    def _bind(self, answer: Answer, name: str, raw_args: Sequence[object]) -> _Work:
+    def _bind(
+        self, answer: Answer, name: str, raw_args: Sequence[object], knowledge: Knowledge
+    ) -> _Work:
         function = catalogue.get(name)
         answer.function = function.name
         bound = function.bind(raw_args)
         capability = CAPABILITIES[function.capability]
+        if capability.knows:
+            bound = {**bound, KNOWLEDGE: knowledge}
         args = dict(capability.resolve(bound, self.settings))
         scalar = function.gives_cell(raw_args, args)
         items = capability.prepare(args)
@@ -237,7 +245,7 @@ class Engine:
 
         def read(items_of: Mapping[int, Sequence[str | None]]) -> None:
             """Adds to the keys of each work (by its place), and to the outcomes."""
-            keyed: dict[bytes, str] = {}
+            keyed: dict[bytes, tuple[str, Operation]] = {}
             for place, items in items_of.items():
                 w = work[place]
                 maker = KeyMaker(
@@ -245,21 +253,24 @@ class Engine:
                 )
                 asked = [item for item in items if item is not None]
                 keys = maker.keys(asked)
-                keyed.update(zip(keys, asked, strict=True))
+                operation = capability.operation(w.args)
+                keyed.update(
+                    (key, (item, operation)) for key, item in zip(keys, asked, strict=True)
+                )
                 left = iter(keys)
                 w.keys += [None if item is None else next(left) for item in items]
-            wanted = {key: item for key, item in keyed.items() if key not in outcomes}
+            wanted = [key for key in keyed if key not in outcomes]
             if use_store:
                 outcomes.update(self._stored(capability, model, wanted))
             missing = [key for key in wanted if key not in outcomes]
-            if missing:
-                # Texts of about the same length make cheap batches, so they are queued together.
-                missing.sort(key=lambda key: cost_of(wanted[key]))
-                fresh = {key: wanted[key] for key in missing}
+            # Texts of about the same length make cheap batches, so they are queued together.
+            missing.sort(key=lambda key: cost_of(keyed[key][0]))
+            for operation in dict.fromkeys(keyed[key][1] for key in missing):
+                fresh = {key: keyed[key][0] for key in missing if keyed[key][1] == operation}
                 outcomes.update(
-                    self._computed(worker, capability, fresh, use_store, deadline, cancelled)
+                    self._computed(worker, operation, fresh, use_store, deadline, cancelled)
                 )
-                computed.update(missing)
+            computed.update(missing)
 
         read({place: w.items for place, w in enumerate(work)})
         further: dict[int, Sequence[str]] = {}
@@ -288,9 +299,8 @@ class Engine:
             raise _down(error) from error
 
     def _stored(
-        self, capability: Capability, model: ModelLike, keyed: Mapping[bytes, str]
+        self, capability: Capability, model: ModelLike, keys: Sequence[bytes]
     ) -> dict[bytes, Outcome]:
-        keys = list(keyed)
         return {
             key: value
             for key, value in zip(keys, self.store.get_many(keys), strict=True)
@@ -300,7 +310,7 @@ class Engine:
     def _computed(
         self,
         worker: Worker[Any],
-        capability: Capability,
+        operation: Operation,
         items: Mapping[bytes, str],
         use_store: bool,
         deadline: float,
@@ -308,7 +318,7 @@ class Engine:
     ) -> dict[bytes, Outcome]:
         keys: list[Hashable] = [key if use_store else _Unstored(key) for key in items]
         try:
-            job = worker.submit(capability.run, list(items.values()), keys)
+            job = worker.submit(operation, list(items.values()), keys)
         except QueueFull as error:
             raise NotReady(
                 f"The server is busy: {error}. Try again in a moment, or with fewer cells.",
@@ -343,7 +353,7 @@ class Engine:
         asked = sum(key is not None for key in w.keys)
         fresh = sum(key in computed for key in w.keys) if computed else 0
         self._count(w.function.name, model=fresh, store=asked - fresh, none=len(w.keys) - asked)
-        w.answer.model = identity
+        w.answer.model = identity + knowledge_suffix(w.capability, w.args.get(KNOWLEDGE))
         late = sum(isinstance(outcome, NotReady) for outcome in mine)
         if late:
             down = next(outcome for outcome in mine if isinstance(outcome, NotReady))
@@ -417,6 +427,16 @@ class Engine:
             shown.append(entry)
         return shown
 
+    def knowledge_state(self) -> dict[str, Any]:
+        """The knowledge file in use, and what it adds to the model's name per function."""
+        state = self.knowledge.state()
+        suffixes = {
+            function.name: knowledge_suffix(CAPABILITIES[function.capability], state.knowledge)
+            for function in catalogue.FUNCTIONS.values()
+        }
+        functions = {name: suffix for name, suffix in suffixes.items() if suffix}
+        return {**state.to_json(), "functions": functions}
+
     def stats(self) -> EngineStats:
         return EngineStats(
             workers=[worker.stats() for worker in self.workers.values()],
@@ -448,6 +468,21 @@ def open_store(settings: Settings) -> Store:
     """The store that the settings ask for."""
     path: Path | None = settings.store_path if settings.store else None
     return Store(path, settings.store_max_mb * 1024 * 1024, settings.store_memory_items)
+
+
+def open_knowledge(settings: Settings) -> KnowledgeShelf:
+    """The shelf of the knowledge file that the settings name."""
+    return KnowledgeShelf(
+        settings.knowledge_path,
+        settings.home / "knowledge.kept.json",
+        required=settings.knowledge is not None,
+    )
+
+
+def knowledge_suffix(capability: Capability, knowledge: Knowledge | None) -> str:
+    """What is added to the name of the model where a knowledge file can change its answers."""
+    version = knowledge.digest(capability.knows) if knowledge else ""
+    return f"+knowledge-{version}" if version else ""
 
 
 def load_shipped_encoder(settings: Settings) -> EncoderLike:

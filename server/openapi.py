@@ -104,10 +104,20 @@ def _paths(functions: list[Function]) -> dict[str, Any]:
             }
         },
         "/v1/functions": {"get": _read("functions", "The functions: arguments, help, example.")},
-        "/v1/models": {"get": _read("models", "The loaded models: version, card, scores.")},
+        "/v1/models": {
+            "get": _read(
+                "models",
+                "The loaded models: version, card, scores; and the knowledge file in use, with "
+                "what it adds to the name of the model per function.",
+            )
+        },
         "/health": {
             "get": {
-                **_read("health", "Whether every model answers; asks each a tiny question."),
+                **_read(
+                    "health",
+                    "Whether every model answers, and whether the knowledge file can be read; "
+                    "asks each model a tiny question.",
+                ),
                 "security": no_token,
             }
         },

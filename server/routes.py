@@ -16,6 +16,7 @@ from werkzeug.exceptions import NotFound
 
 from server.engine import Answer, CallAbandoned, Engine
 from server.guard import Guard
+from server.knowledge.shelf import ShelfState
 from server.metrics import Metrics
 from server.openapi import build_openapi, render_docs
 from server.settings import Settings
@@ -80,19 +81,23 @@ def build_routes(settings: Settings, engine: Engine, guard: Guard, metrics: Metr
 
     @routes.get("/v1/models")
     def models() -> Response:
-        return _json({"models": engine.models()})
+        return _json({"models": engine.models(), "knowledge": engine.knowledge_state()})
 
     @routes.get("/health")
     def healthy() -> Response:
         problems = health.problems()
         ready = not any(problems.values())
+        knowledge = engine.knowledge.state()
         body: dict[str, Any] = {
             "service": SERVICE,
             "status": "ready" if ready else "not ready",
             "workers": {name: problem is None for name, problem in problems.items()},
+            "knowledge": _knowledge_word(knowledge),
         }
         if guard.knows_token(request):  # problems may name folders
             body["problems"] = {name: text for name, text in problems.items() if text}
+            if knowledge.problem:  # the last good file is in use: ready all the same
+                body["problems"]["knowledge"] = knowledge.problem
         response = _json(body, 200 if ready else 503)
         if not ready:
             response.headers["Retry-After"] = "2"
@@ -135,6 +140,13 @@ def build_routes(settings: Settings, engine: Engine, guard: Guard, metrics: Metr
         return response
 
     return routes
+
+
+def _knowledge_word(state: ShelfState) -> str:
+    """none, in use, or problem: the file cannot be read, and the last good one is in use."""
+    if state.problem:
+        return "problem"
+    return "in use" if state.knowledge else "none"
 
 
 def read_calls(body: bytes, max_cells: int) -> list[WireCall]:

@@ -40,6 +40,8 @@ class Settings:
     max_queued_requests: int = 128
     max_connections: int = 4096
     max_waiting_items: int = 300_000
+    # Knowledge of the shop: a workbook, or a folder of csv files; None: knowledge.xlsx in home
+    knowledge: Path | None = None
     # Models
     encoder_folder: Path = WEIGHTS_FOLDER / "encoder"
     backend: str = "auto"
@@ -76,6 +78,10 @@ class Settings:
     @property
     def store_path(self) -> Path:
         return self.home / "results.sqlite3"
+
+    @property
+    def knowledge_path(self) -> Path:
+        return self.knowledge or self.home / "knowledge.xlsx"
 
     @property
     def token_path(self) -> Path:
@@ -141,7 +147,7 @@ def _variable(name: str) -> str:
 
 
 def _read(name: str, kind: str, text: str) -> Any:
-    if kind == "Path":
+    if kind in ("Path", "Path | None"):
         return Path(text).expanduser()
     if kind == "tuple[str, ...]":
         return tuple(part.strip() for part in text.replace(";", ",").split(",") if part.strip())

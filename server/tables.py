@@ -269,7 +269,7 @@ class XlsxTable(Table):
     def __init__(self, path: Path, sheet: str | None = None) -> None:
         self.path = path
         self.notes = []
-        with self._workbook() as book:
+        with _workbook(self.path) as book:
             names = [ws.title for ws in book.worksheets]
             if sheet is not None and sheet not in names:
                 raise BadInput(
@@ -309,7 +309,7 @@ class XlsxTable(Table):
 
     def _cells(self) -> Generator[Row, None, None]:
         """Rows without their empty right ends; what stands above the header is left out."""
-        with self._workbook() as book:
+        with _workbook(self.path) as book:
             ws = book[self.sheet]
             ws.reset_dimensions()
             started = False
@@ -321,27 +321,34 @@ class XlsxTable(Table):
                 if started:
                     yield row
 
-    @contextmanager
-    def _workbook(self) -> Generator[Any, None, None]:
-        import warnings
-        import zipfile
 
-        from openpyxl import load_workbook
-        from openpyxl.utils.exceptions import InvalidFileException
+def sheet_names(path: Path) -> list[str]:
+    """The names of a workbook's sheets. Raises: BadInput if it cannot be read; OSError."""
+    with _workbook(path) as book:
+        return [sheet.title for sheet in book.worksheets]
 
-        stream = self.path.open("rb")
-        with closing(stream):
-            try:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")  # what openpyxl cannot keep, we do not need
-                    book = load_workbook(stream, read_only=True, data_only=True)
-            except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError) as error:
-                raise BadInput(
-                    f"{self.path.name} is not a workbook that can be read ({error}). If it has a "
-                    "password, save a copy without one."
-                ) from error
-            with closing(book):
-                yield book
+
+@contextmanager
+def _workbook(path: Path) -> Generator[Any, None, None]:
+    import warnings
+    import zipfile
+
+    from openpyxl import load_workbook
+    from openpyxl.utils.exceptions import InvalidFileException
+
+    stream = path.open("rb")
+    with closing(stream):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # what openpyxl cannot keep, we do not need
+                book = load_workbook(stream, read_only=True, data_only=True)
+        except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError) as error:
+            raise BadInput(
+                f"{path.name} is not a workbook that can be read ({error}). If it has a "
+                "password, save a copy without one."
+            ) from error
+        with closing(book):
+            yield book
 
 
 def _cell_value(cell: Any) -> Any:

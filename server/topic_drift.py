@@ -22,6 +22,7 @@ from server.capabilities.topics import (
     mentions_of,
     read_column,
 )
+from server.knowledge.model import NO_KNOWLEDGE, Knowledge
 from server.semantics.topic_names import language_of, name_topic
 from server.semantics.topic_phrases import Corpus, read_corpus
 from server.semantics.topic_space import fit_space
@@ -117,11 +118,12 @@ def train_topics(
     most: int,
     language: str,
     reader: Reader,
+    knowledge: Knowledge = NO_KNOWLEDGE,
 ) -> TopicModel:
-    """The topics of these texts, as they will be saved."""
-    corpus = read_corpus(texts, SAVED_SENTENCES)
+    """The topics of these texts, as they will be saved, with the shop's names in them."""
+    corpus = read_corpus(texts, SAVED_SENTENCES, knowledge.names)
     read, encoder = reader(texts, corpus, labels, True)
-    made = make_topics(read, labels, most, language)
+    made = make_topics(read, labels, most, language, knowledge)
     if not made.topics:
         raise BadInput(
             f"No topic was found in {corpus.rows:,} texts: no name of a thing is in two of them."
@@ -136,6 +138,7 @@ def train_topics(
         made,
         counts,
         dict(sorted(corpus.documents().most_common(MOST_COUNTED))),
+        knowledge.names,
     )
 
 
@@ -146,7 +149,7 @@ def measure_drift(model: TopicModel, texts: Sequence[str | None], reader: Reader
     saved, beyond chance.
     Raises: BadInput if the topics belong to another encoder.
     """
-    corpus = read_corpus(texts, SAVED_SENTENCES)
+    corpus = read_corpus(texts, SAVED_SENTENCES, model.names)
     read, encoder = reader(texts, corpus, (), True)
     model.check_encoder(encoder)
     mentions = mentions_of(texts, read, model.made)

@@ -18,6 +18,7 @@ from safetensors.numpy import save_file
 from server.artefacts import replace_folder
 from server.semantics.topic_space import Space
 from server.semantics.topics import Topic, TopicSet
+from server.text.names import NO_NAMES, Names
 from udfs.errors import BadInput, ModelFailed, short
 
 FORMAT_VERSION = 1
@@ -40,6 +41,7 @@ class TopicModel:
     made: TopicSet
     counts: tuple[int, ...]
     phrase_counts: Mapping[str, int]
+    names: Names = NO_NAMES  # of the shop, as the texts were read with
 
     def check_encoder(self, version: str) -> None:
         """Nothing. Raises: BadInput if the vectors are of another version of the encoder."""
@@ -94,6 +96,7 @@ def save_topic_model(folder: Path, model: TopicModel) -> None:
             for topic, count in zip(made.topics, model.counts, strict=True)
         ],
         "phrases": dict(model.phrase_counts),
+        "names": model.names.to_json(),
     }
     vectors = {"centroids": np.ascontiguousarray(made.centroids, dtype=np.float32)}
     if space is not None:
@@ -145,7 +148,7 @@ def load_topic_model(folder: Path) -> TopicModel:
         return TopicModel(
             str(config["name"]), str(config["encoder"]), str(config["language"]),
             int(config["rows"]), made, tuple(one["rows"] for one in config["topics"]),
-            dict(config["phrases"]),
+            dict(config["phrases"]), Names.from_json(config.get("names", [])),
         )  # fmt: skip
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise ModelFailed(

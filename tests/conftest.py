@@ -30,8 +30,8 @@ def tiny_encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home of its own for each test: no token, store or setting of the user is touched."""
-    for name in ("SHOPSHEET_URL", "SHOPSHEET_TOKEN", "SHOPSHEET_ENCODER", "SHOPSHEET_HTTPS_PORT"):
-        monkeypatch.delenv(name, raising=False)
+    for name in ("URL", "TOKEN", "ENCODER", "HTTPS_PORT", "KNOWLEDGE"):
+        monkeypatch.delenv(f"SHOPSHEET_{name}", raising=False)
     home = tmp_path / "shopsheet-home"
     monkeypatch.setenv("SHOPSHEET_HOME", str(home))
     return home

@@ -397,6 +397,23 @@ def test_an_old_answer_counts_only_while_its_model_is_loaded(sheet: Sheet) -> No
     assert len(sheet.posted) == 2
 
 
+def test_an_old_answer_counts_only_with_the_knowledge_file_that_it_came_from(sheet: Sheet) -> None:
+    sheet.values(one_cell("first"))
+    sheet.limit(modelCheckMs=0)
+    file = {"functions": {}}
+
+    def models(route: Any) -> None:
+        response = route.fetch()
+        route.fulfill(response=response, json={**response.json(), "knowledge": file})
+
+    sheet.page.route(MODELS, models)
+    sheet.values(one_cell("first"))
+    assert len(sheet.posted) == 1
+    file["functions"] = {"SENTIMENT": "+knowledge-1a2b3c4d"}
+    sheet.values(one_cell("first"))
+    assert len(sheet.posted) == 2
+
+
 def test_an_old_answer_holds_when_the_server_is_gone(sheet: Sheet) -> None:
     first = sheet.values(one_cell("first"))
     sheet.limit(modelCheckMs=0)

@@ -10,13 +10,11 @@ import pytest
 from server.customers.orders import OrderDays, clean_orders
 from server.customers.profile import (
     MIN_CHANNEL_TEXTS,
-    MIN_ORDER_DAYS,
     MIN_PRICE_TEXTS,
     MIN_TREND_TEXTS,
     SaidText,
     last_day,
     most_said,
-    next_order,
     profiles,
     score_trend,
 )
@@ -41,14 +39,6 @@ def test_a_trend_needs_texts_days_and_a_clear_line() -> None:
     assert (
         score_trend(days("2024-01-01") * 6 + days("2024-01-02") * 6, [-1.0] * 6 + [1.0] * 6) == ""
     )
-
-
-def test_the_next_order_follows_the_rhythm() -> None:
-    rhythm = days("2024-01-01", "2024-01-11", "2024-01-21", "2024-02-04")
-    assert next_order(rhythm, np.datetime64("2024-02-05")) == "2024-02-14"
-    assert next_order(rhythm[::-1], np.datetime64("2024-02-20")) == "2024-02-14"  # overdue
-    assert next_order(rhythm, np.datetime64("2024-02-25")) == ""  # silent for two gaps
-    assert next_order(rhythm[: MIN_ORDER_DAYS - 1], np.datetime64("2024-01-22")) == ""
 
 
 @pytest.mark.parametrize(

@@ -231,6 +231,7 @@ def test_health_is_green_only_when_the_model_answers(
         "service": "shopsheet",
         "status": "ready",
         "workers": {"encoder": True, "text": True, "customers": True},
+        "knowledge": "none",
         "problems": {},
     }
     with Engine(settings.changed(encoder_folder=own_home / "missing")) as broken:
@@ -244,6 +245,7 @@ def test_health_is_green_only_when_the_model_answers(
             "service": "shopsheet",
             "status": "not ready",
             "workers": {"encoder": False, "text": True, "customers": True},
+            "knowledge": "none",
         }
         known = app.test_client().get(
             "/health", headers={"Authorization": f"Bearer {settings.token}"}

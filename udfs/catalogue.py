@@ -9,7 +9,19 @@ from typing import Final
 from udfs.errors import BadInput
 from udfs.function import NAMESPACE, Arg, Example, Function, Listed, Numbered, Spill
 from udfs.function_check import check
-from udfs.kinds import AnyCell, Cells, Choice, Dates, Day, Flag, Number, Numbers, Texts, WordList
+from udfs.kinds import (
+    AnyCell,
+    Cells,
+    Choice,
+    Dates,
+    Day,
+    Flag,
+    Number,
+    NumberOrName,
+    Numbers,
+    Texts,
+    WordList,
+)
 
 SENTIMENT = Function(
     name="SENTIMENT",
@@ -177,8 +189,10 @@ SEGMENT = Function(
         ),
         Arg(
             "bins",
-            Number(2, 10, integer=True),
-            "How many steps each RFM score has, from 2 to 10. 5 if left out.",
+            NumberOrName(2, 10, integer=True),
+            "How many steps each RFM score has, from 2 to 10. Or the name of saved cut-points (see "
+            "shopsheet train): then customers are judged as those of that time were. 5 if left "
+            "out.",
             default=5,
         ),
         Arg(
@@ -458,7 +472,8 @@ PROFILE = Function(
             "orders",
             Cells(),
             "A range of three columns, id, date and amount, with a row per order; refunds below 0. "
-            "It has rows of its own, as many as you like.",
+            "It has rows of its own, as many as you like. From 100 repeat buyers on, next order "
+            "leans on what is usual among them all.",
             default=None,
         ),
         Arg(

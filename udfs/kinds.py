@@ -518,6 +518,29 @@ class Number(_Option):
         return noun
 
 
+@dataclass(frozen=True)
+class NumberOrName(Number):
+    """One number from `lo` to `hi`, or the name of something saved; parses to a number or str."""
+
+    office_type = "any"
+
+    def parse(self, raw: object, arg_name: str) -> Any:
+        """The number, or the name without the spaces around it.
+
+        Raises: BadInput if it is neither, OutOfRange if it is a number outside lo to hi.
+        """
+        cell = self._one_cell(raw, arg_name)
+        if isinstance(cell, str) and cell.strip() and _to_float(cell) is None:
+            return cell.strip()
+        return super().parse(cell, arg_name)
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"anyOf": [super().json_schema(), {"type": "string"}]}
+
+    def describe(self) -> str:
+        return f"{super().describe()}, or a saved name"
+
+
 def _to_float(cell: Cell) -> float | None:
     if isinstance(cell, bool) or not isinstance(cell, (int, float, str)):
         return None

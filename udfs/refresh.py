@@ -31,6 +31,8 @@ FIRST_COMPUTATION = "first computation"
 INPUT_CHANGED = "input changed"
 OPTION_CHANGED = "option changed"
 MODEL_CHANGED = "model version changed"
+KNOWLEDGE_CHANGED = "knowledge file changed"
+KNOWLEDGE_MARK = "+knowledge-"  # what follows it in a model's name is the file's version
 FORMULA_CHANGED = "formula changed"
 FILE_CHANGED = "the file held another value than the last refresh wrote"
 
@@ -396,8 +398,14 @@ def _cause(book: Book, formula: Formula, known: dict[tuple[str, str], Remembered
         causes.append(INPUT_CHANGED)
     if before.options != now.options:
         causes.append(OPTION_CHANGED)
-    if before.model != now.model and before.model and now.model:
-        causes.append(f"{MODEL_CHANGED} ({before.model} -> {now.model})")
+    if before.model and now.model:
+        models, files = zip(
+            *(one.model.partition(KNOWLEDGE_MARK)[::2] for one in (before, now)), strict=True
+        )
+        if models[0] != models[1]:
+            causes.append(f"{MODEL_CHANGED} ({models[0]} -> {models[1]})")
+        if files[0] != files[1]:
+            causes.append(f"{KNOWLEDGE_CHANGED} ({files[0] or 'none'} -> {files[1] or 'none'})")
     if not causes and before.formula != _hash(formula.stored.text):
         causes.append(FORMULA_CHANGED)
     if formula.blocked is not None:

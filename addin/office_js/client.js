@@ -145,7 +145,8 @@
       if (status !== 200 || !isRange(body?.models)) return;
       for (const [name, model] of this.models) {
         const now = body.models.find((one) => one.name === model.split("@")[0]);
-        if (now && (!now.model || now.model === model)) continue; // the same, or still loading
+        const knowledge = body.knowledge?.functions?.[name] ?? ""; // what the user tells of the shop
+        if (now && (!now.model || now.model + knowledge === model)) continue; // the same, or still loading
         this.models.delete(name);
         this.forget();
       }

@@ -433,13 +433,13 @@ globalThis.SHOPSHEET_CATALOGUE = {
         {
           "name": "bins",
           "help": {
-            "en": "How many steps each RFM score has, from 2 to 10. 5 if left out.",
-            "zh": "每项 RFM 评分的档数，2 到 10。省略时为 5。"
+            "en": "How many steps each RFM score has, from 2 to 10. Or the name of saved cut-points (see shopsheet train): then customers are judged as those of that time were. 5 if left out.",
+            "zh": "每项 RFM 评分的档数，2 到 10。也可以是已保存分界点的名称（见 shopsheet train），此时按当时的标准评判客户。省略时为 5。"
           },
           "required": false,
           "range": false,
           "choices": [],
-          "type": "number"
+          "type": "any"
         },
         {
           "name": "as_of",
@@ -889,8 +889,8 @@ globalThis.SHOPSHEET_CATALOGUE = {
         {
           "name": "orders",
           "help": {
-            "en": "A range of three columns, id, date and amount, with a row per order; refunds below 0. It has rows of its own, as many as you like.",
-            "zh": "三列的区域：编号、日期、金额，每个订单一行，退款为负数。行数不必与 ids 相同。"
+            "en": "A range of three columns, id, date and amount, with a row per order; refunds below 0. It has rows of its own, as many as you like. From 100 repeat buyers on, next order leans on what is usual among them all.",
+            "zh": "三列的区域：编号、日期、金额，每个订单一行，退款为负数。行数不必与 ids 相同。有 100 位以上回头客时，下次订单会参考全体客户的规律。"
           },
           "required": false,
           "range": true,

@@ -1,7 +1,7 @@
 """The capabilities of the server by name, as the catalogue refers to them."""
 
 from server.capabilities.aspects import Aspects
-from server.capabilities.base import Capability, Outcome, cost_of
+from server.capabilities.base import KNOWLEDGE, Capability, Operation, Outcome, cost_of
 from server.capabilities.classify import Classify
 from server.capabilities.clean import Clean
 from server.capabilities.keywords import Keywords
@@ -30,4 +30,4 @@ CAPABILITIES: dict[str, Capability] = {
     )
 }
 
-__all__ = ["CAPABILITIES", "Capability", "Outcome", "cost_of"]
+__all__ = ["CAPABILITIES", "KNOWLEDGE", "Capability", "Operation", "Outcome", "cost_of"]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final
 
 import numpy as np
 
-from server.capabilities.base import Outcome, column_of
+from server.capabilities.base import Outcome, column_of, knowledge_in
 from server.capabilities.reading import (
     BLOCK_ROWS,
     POLARITIES,
@@ -18,6 +19,7 @@ from server.capabilities.reading import (
     read_texts,
     texts_of,
 )
+from server.knowledge.model import SHEETS, Knowledge
 from server.models import intents
 from server.models.aspect_categories import SHOP_CATEGORIES
 from server.models.scale import scale_of
@@ -36,6 +38,7 @@ class Aspects(ReadingCapability):
     """A table of all aspects, or a column of polarities for each aspect that the user names."""
 
     name = "aspects"
+    knows = SHEETS
 
     def prepare(self, args: Mapping[str, Any]) -> list[str | None]:
         if args["layout"] == "wide" and not args["aspects"]:
@@ -56,8 +59,8 @@ class Aspects(ReadingCapability):
             )
         if not args["aspects"]:
             return ()
-        phrases = {aspect for _, aspect, _ in _found(model, args, outcomes) if aspect}
-        return [*args["aspects"], *SHOP_CATEGORIES, *sorted(phrases)]
+        phrases = {one.shown for one in _found(model, args, outcomes) if one.shown}
+        return [*chain.from_iterable(_forms(args)), *SHOP_CATEGORIES, *sorted(phrases)]
 
     def answer(
         self, model: Any, args: Mapping[str, Any], outcomes: Sequence[Outcome]
@@ -75,11 +78,21 @@ class Aspects(ReadingCapability):
 Meant = dict[int, list[tuple[str, float, np.ndarray]]]
 
 
-def _found(
-    model: Any, args: Mapping[str, Any], outcomes: Sequence[Outcome]
-) -> Iterator[tuple[int, str | None, np.void]]:
-    """(place of the text, words of the aspect or None, the stored aspect), in order."""
-    texts = texts_of(args["text"])
+@dataclass(frozen=True)
+class _Found:
+    """An aspect of a text. `shown`: in the shop's own name where it has one; "" if unsaid."""
+
+    place: int  # of the text
+    start: int
+    end: int
+    shown: str
+    category: str
+    stored: np.void
+
+
+def _found(model: Any, args: Mapping[str, Any], outcomes: Sequence[Outcome]) -> Iterator[_Found]:
+    """The aspects of all texts, in order; none of them cuts one of the shop's names in two."""
+    texts, knowledge = texts_of(args["text"]), knowledge_in(args)
     readings, places = read_texts(model, outcomes[: len(texts)])
     judging = [row for row, aspects in enumerate(readings.aspects) if len(aspects)]
     for start in range(0, len(judging), BLOCK_ROWS):
@@ -88,7 +101,23 @@ def _found(
         silent = _judge_nothing(model, own, readings, rows)
         for row, text, nothing in zip(rows, own, silent, strict=True):
             for one in () if nothing else readings.aspects[row]:
-                yield places[row], _words(text, one["aspect_start"], one["aspect_end"]), one
+                category = model.aspect_categories[one["category"]]
+                yield _in_shops_words(places[row], text, category, one, knowledge)
+
+
+def _in_shops_words(
+    place: int, text: str, category: str, one: np.void, knowledge: Knowledge
+) -> _Found:
+    """A stored aspect under the name and category that the shop's file gives it."""
+    start, end = int(one["aspect_start"]), int(one["aspect_end"])
+    if start == UNSAID:
+        return _Found(place, 0, 0, "", category, one)
+    start, end = knowledge.names.widened(text, start, end)
+    own = knowledge.aspect_of(text[start:end])
+    shown = knowledge.preferred(text[start:end])
+    own = own or knowledge.aspect_of(shown)
+    category = own.category if own and own.category else category
+    return _Found(place, start, end, shown, category, one)
 
 
 def _judge_nothing(
@@ -119,6 +148,12 @@ def _judge_nothing(
     return [known[key] for key in keys]
 
 
+def _forms(args: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """All that each named aspect is called, itself first."""
+    knowledge = knowledge_in(args)
+    return [(name, *knowledge.forms_of(name)) for name in args["aspects"]]
+
+
 def _words(text: str, start: int, end: int) -> str | None:
     return None if start == UNSAID else text[start:end]
 
@@ -126,27 +161,33 @@ def _words(text: str, start: int, end: int) -> str | None:
 def _matched(
     model: Any, args: Mapping[str, Any], own: Sequence[Outcome], read: Sequence[Outcome]
 ) -> Meant:
-    names = args["aspects"]
     found = list(_found(model, args, own))
-    phrases = sorted({aspect for _, aspect, _ in found if aspect})
+    phrases = sorted({one.shown for one in found if one.shown})
     for outcome in read:
         if isinstance(outcome, ShopsheetError):
             raise outcome
     vectors = read_texts(model, read)[0].vectors
-    edge = len(names) + len(SHOP_CATEGORIES)
+    forms, knowledge = _forms(args), knowledge_in(args)
+    named = sum(map(len, forms))
+    edge = named + len(SHOP_CATEGORIES)
+    entries = [knowledge.aspect_of(name) for name in args["aspects"]]
+    categories = [one.category if one and one.category else None for one in entries]
     matcher = AspectMatcher(
-        names, vectors[: len(names)], vectors[len(names) : edge], scale_of(model)
+        args["aspects"], vectors[:named], vectors[named:edge], forms, categories, scale_of(model)
     )
     vector_of = dict(zip(phrases, vectors[edge:], strict=True))
     meant: Meant = {}
-    known: dict[tuple[str | None, int], np.ndarray] = {}
-    for place, phrase, one in found:
-        key = phrase, int(one["category"])
+    known: dict[tuple[str, str], np.ndarray] = {}
+    for one in found:
+        key = one.shown, one.category
         if key not in known:  # many rows say the same
-            vector = vector_of[phrase] if phrase else None
-            known[key] = matcher.match(phrase, vector, model.aspect_categories[key[1]])
-        meant.setdefault(place, []).append(
-            (POLARITIES[one["polarity"]], float(one["probability"]), known[key])
+            if entry := knowledge.aspect_of(one.shown):  # the file decides before any likeness does
+                known[key] = np.array([other is entry for other in entries])
+            else:
+                vector = vector_of[one.shown] if one.shown else None
+                known[key] = matcher.match(one.shown or None, vector, one.category)
+        meant.setdefault(one.place, []).append(
+            (POLARITIES[one.stored["polarity"]], float(one.stored["probability"]), known[key])
         )
     return meant
 
@@ -180,23 +221,22 @@ def _long(
     texts = texts_of(args["text"])
     cells = list(chain.from_iterable(args["text"]))
     number_in_text: dict[int, int] = {}
-    for place, aspect, one in _found(model, args, outcomes):
-        number = number_in_text[place] = number_in_text.get(place, -1) + 1
-        if meant is not None and not meant[place][number][2].any():
+    for one in _found(model, args, outcomes):
+        number = number_in_text[one.place] = number_in_text.get(one.place, -1) + 1
+        if meant is not None and not meant[one.place][number][2].any():
             continue
         # The text was read without the spaces around it; the user counts in the cell.
-        cell = cells[place]
-        before = cell[: len(cell) - len(cell.lstrip()) + int(one["aspect_start"])]
-        opinion = _words(str(texts[place]), one["opinion_start"], one["opinion_end"])
+        cell, text, stored = cells[one.place], str(texts[one.place]), one.stored
+        before = cell[: len(cell) - len(cell.lstrip()) + one.start]
         yield [
-            place + 1,
-            aspect or "",
-            model.aspect_categories[one["category"]],
-            opinion or "",
-            POLARITIES[one["polarity"]],
-            round(float(one["probability"]), DECIMALS),
-            characters(before) + 1 if aspect else "",
-            characters(aspect) if aspect else "",
+            one.place + 1,
+            one.shown,
+            one.category,
+            _words(text, stored["opinion_start"], stored["opinion_end"]) or "",
+            POLARITIES[stored["polarity"]],
+            round(float(stored["probability"]), DECIMALS),
+            characters(before) + 1 if one.shown else "",
+            characters(text[one.start : one.end]) if one.shown else "",
         ]
 
 

@@ -6,12 +6,23 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from server.knowledge.model import NO_KNOWLEDGE, Knowledge
 from server.settings import Settings
 from udfs.errors import BadInput, CellError, ShopsheetError
 
 # What came back for one cell: the stored form of the model's output, an error, or None where
 # nothing was asked.
 Outcome: TypeAlias = bytes | ShopsheetError | None
+# What runs in the worker's thread: model and items in, one result or error per item out.
+Operation: TypeAlias = Callable[[Any, Sequence[str]], list[bytes | ShopsheetError]]
+
+KNOWLEDGE = "shop knowledge"  # what the engine adds to the arguments of those that know
+
+
+def knowledge_in(args: Mapping[str, Any]) -> Knowledge:
+    """What is known of the user's shop, for this call."""
+    found: Knowledge = args.get(KNOWLEDGE, NO_KNOWLEDGE)
+    return found
 
 
 def cost_of(item: str) -> float:
@@ -65,6 +76,7 @@ class Capability(ABC):
     name: str  # as the catalogue says it
     model: str  # name of the worker that owns the model
     stored_as: str  # what `run` makes; part of the store key, so capabilities may share it
+    knows: tuple[str, ...] = ()  # the sheets of the knowledge file that can change its answers
 
     def resolve(self, args: Mapping[str, Any], settings: Settings) -> Mapping[str, Any]:
         """The arguments, with what they name on this machine; mostly as they are.
@@ -80,6 +92,10 @@ class Capability(ABC):
     def options(self, args: Mapping[str, Any]) -> tuple[str, ...]:
         """What else the model's output depends on; part of the store key."""
         return ()
+
+    def operation(self, args: Mapping[str, Any]) -> Operation:
+        """What is to be run for these arguments; equal for those that may share a batch."""
+        return self.run
 
     def further(
         self, model: Any, args: Mapping[str, Any], outcomes: Sequence[Outcome]

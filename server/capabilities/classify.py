@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from server.capabilities.base import Outcome, grid_like
+from server.capabilities.base import Outcome, grid_like, knowledge_in
 from server.capabilities.reading import ReadingCapability, read_texts, texts_of
+from server.knowledge.model import SHEETS
 from server.models.scale import scale_of
 from server.semantics.few_shot import Head, Strength, fit_head
 from server.semantics.recent import Recent
@@ -18,6 +19,7 @@ from udfs.errors import BadInput, CellError, ShopsheetError, error_from_code, sh
 from udfs.kinds import number_text
 
 MOST_HEADS = 64
+MOST_FORMS = 8  # of a label in the user's file that describe it
 APPLIES = 0.5  # with multi, unless min_confidence says another
 JOINED_BY = "; "
 DECIMALS = 4
@@ -41,6 +43,7 @@ class Classify(ReadingCapability):
     """
 
     name = "classify"
+    knows = SHEETS
 
     def __init__(self) -> None:
         self._heads: Recent[Head] = Recent(MOST_HEADS)
@@ -94,8 +97,9 @@ def task_of(args: Mapping[str, Any]) -> Task:
             f"descriptions holds {len(descriptions):,} and labels {len(given):,}; expected one "
             "description per label. An empty cell is a label without one."
         )
+    knowledge = knowledge_in(args)
     pairs = [
-        (label, description)
+        (label, description or ", ".join(knowledge.forms_of(label)[:MOST_FORMS]))
         for label, description in zip(given, descriptions or [""] * len(given), strict=True)
         if label
     ]

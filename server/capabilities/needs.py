@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from server.capabilities.base import Outcome, column_of, grid_like
+from server.capabilities.base import Outcome, column_of, grid_like, knowledge_in
 from server.capabilities.reading import (
     BLOCK_ROWS,
     POLARITIES,
@@ -17,6 +17,7 @@ from server.capabilities.reading import (
     read_texts,
     texts_of,
 )
+from server.knowledge.model import SHEETS, Knowledge
 from server.models import intents
 from server.models.aspects import FoundAspect
 from server.models.scale import scale_of
@@ -35,6 +36,7 @@ class Needs(ReadingCapability):
     """Need, kind, actionability and evidence of each text, or the table of a range's needs."""
 
     name = "needs"
+    knows = SHEETS
 
     def prepare(self, args: Mapping[str, Any]) -> list[str | None]:
         if args["output"] == "ranked":
@@ -47,7 +49,8 @@ class Needs(ReadingCapability):
         if not args["taxonomy"]:
             return ()
         try:
-            found = needs_of(model, texts_of(args["text"]), outcomes).values()
+            shop = knowledge_in(args)
+            found = needs_of(model, texts_of(args["text"]), outcomes, shop).values()
         except ModelFailed:  # of this call alone: `answer` says so
             return ()
         return [*args["taxonomy"], *_words(found)]
@@ -57,9 +60,9 @@ class Needs(ReadingCapability):
     ) -> list[list[Any]]:
         texts = texts_of(args["text"])
         own, read = outcomes[: len(texts)], outcomes[len(texts) :]
-        found = needs_of(model, texts, own)
+        found = needs_of(model, texts, own, knowledge_in(args))
         if args["taxonomy"]:
-            found = _under_taxonomy(model, args["taxonomy"], found, read)
+            found = _under_taxonomy(model, args["taxonomy"], found, read, knowledge_in(args))
         output = args["output"]
         if output == "ranked":
             return [list(NEEDS.columns(args)), *_ranked(found)]
@@ -71,29 +74,30 @@ class Needs(ReadingCapability):
 
 
 def needs_of(
-    model: Any, texts: Sequence[str | None], outcomes: Sequence[Outcome]
+    model: Any, texts: Sequence[str | None], outcomes: Sequence[Outcome], shop: Knowledge
 ) -> dict[int, Need]:
-    """The need of each text that was read, by its place.
+    """The need of each text that was read, by its place, in the names of the shop.
 
     Raises: ModelFailed if no head was fitted to this encoder.
     """
     readings, places = read_texts(model, outcomes)
-    return needs_in(model, [str(texts[place]) for place in places], readings, places)
+    return needs_in(model, [str(texts[place]) for place in places], readings, places, shop)
 
 
 def needs_in(
-    model: Any, texts: Sequence[str], readings: Readings, places: Sequence[int]
+    model: Any, texts: Sequence[str], readings: Readings, places: Sequence[int], shop: Knowledge
 ) -> dict[int, Need]:
     """The need of each of these texts, of which `readings` holds a row, by its place."""
     head = intents.SHIPPED.head_for(model)
-    keys = head.keys(texts, readings.stored)
+    said = shop.digest()
+    keys = [(said, key) for key in head.keys(texts, readings.stored)]
     found = {key: need for key in set(keys) if (need := _KNOWN.find(key)) is not None}
     missing = {key: row for row, key in enumerate(keys) if key not in found}
     left = list(missing.items())
     for start in range(0, len(left), BLOCK_ROWS):
         block = left[start : start + BLOCK_ROWS]
         rows = [row for _, row in block]
-        needs = _find_needs(model, head, [texts[row] for row in rows], readings, rows)
+        needs = _find_needs(model, head, [texts[row] for row in rows], readings, rows, shop)
         for (key, _), need in zip(block, needs, strict=True):
             found[key] = need
             _KNOWN.keep(key, need)
@@ -106,6 +110,7 @@ def _find_needs(
     texts: Sequence[str],
     readings: Readings,
     rows: Sequence[int],
+    shop: Knowledge,
 ) -> Iterator[Need]:
     """The need of each of these texts, which stand in these rows of the readings."""
     shares = head.predict_proba(
@@ -114,7 +119,7 @@ def _find_needs(
     for text, share, row in zip(texts, shares, rows, strict=True):
         kind = intents.KINDS[int(share.argmax())]
         aspects = [found_aspect(model, one) for one in readings.aspects[row]]
-        yield find_need(text, kind, float(share.max()), aspects)
+        yield find_need(text, kind, float(share.max()), aspects, shop)
 
 
 def found_aspect(model: Any, stored: np.void) -> FoundAspect:
@@ -141,7 +146,11 @@ def _words(needs: Any) -> list[str]:
 
 
 def _under_taxonomy(
-    model: Any, names: Sequence[str], found: Mapping[int, Need], read: Sequence[Outcome]
+    model: Any,
+    names: Sequence[str],
+    found: Mapping[int, Need],
+    read: Sequence[Outcome],
+    shop: Knowledge,
 ) -> dict[int, Need]:
     """The needs under the user's own names; blank where none is meant."""
     words = _words(found.values())
@@ -160,7 +169,7 @@ def _under_taxonomy(
     for place, need in found.items():
         own = [vector_of[w] for w in (need.phrase, need.evidence) if w in vector_of]
         least = scale.least_need(need.phrase or need.evidence)
-        meant = match_taxonomy(names, readings.vectors[:edge], need, own, least)
+        meant = match_taxonomy(names, readings.vectors[:edge], need, own, least, shop)
         renamed[place] = need.renamed(meant)
     return renamed
 

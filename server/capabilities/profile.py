@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from server.capabilities.base import Outcome, column_of
+from server.capabilities.base import Outcome, column_of, knowledge_in
 from server.capabilities.needs import needs_in
 from server.capabilities.reading import (
     POLARITIES,
@@ -20,6 +20,7 @@ from server.capabilities.reading import (
 )
 from server.customers.orders import OrderDays, clean_orders
 from server.customers.profile import SaidText, last_day, profiles
+from server.knowledge.model import SHEETS, Knowledge
 from server.semantics.needs import ASKING, Need, same_thing
 from server.text.keywords import rank_text
 from server.text.phrases import units
@@ -41,6 +42,7 @@ class Profile(ReadingCapability):
     """Interests, needs, sentiment, habits and orders of each customer."""
 
     name = "profile"
+    knows = SHEETS
 
     def prepare(self, args: Mapping[str, Any]) -> list[str | None]:
         for name in args["fields"]:
@@ -49,9 +51,11 @@ class Profile(ReadingCapability):
                     f"fields holds {short(name)}; expected some of {', '.join(PROFILE_FIELDS)}."
                 )
         _order_days(args)
-        columns = _columns(args)
+        columns, shop = _columns(args), knowledge_in(args)
         return [
-            text.strip() if isinstance(text, str) and isinstance(customer, str) else None
+            shop.as_read(text.strip())
+            if isinstance(text, str) and isinstance(customer, str)
+            else None
             for customer, text in zip(columns["ids"], columns["texts"], strict=True)
         ]
 
@@ -61,7 +65,7 @@ class Profile(ReadingCapability):
         fields = [name.casefold() for name in args["fields"]]
         columns = _columns(args)
         orders = _order_days(args)
-        texts = _said(model, columns, fields, outcomes)
+        texts = _said(model, columns, fields, outcomes, knowledge_in(args))
         ids = [cell.strip() for cell in columns["ids"] if isinstance(cell, str)]
         as_of = args["as_of"]
         end = np.datetime64(as_of, "D") if as_of else last_day(texts, orders)
@@ -112,9 +116,10 @@ def _said(
     columns: Mapping[str, Sequence[Any]],
     fields: Sequence[str],
     outcomes: Sequence[Outcome],
+    shop: Knowledge,
 ) -> list[SaidText]:
     readings, places = read_texts(model, outcomes)
-    texts = [columns["texts"][place].strip() for place in places]
+    texts = [shop.as_read(columns["texts"][place].strip()) for place in places]
     labels = list(model.labels)
     scores = (
         readings.probabilities[:, labels.index("positive")]
@@ -122,7 +127,7 @@ def _said(
     )
     needs: Mapping[int, Need] = {}
     if "needs" in fields:
-        needs = needs_in(model, texts, readings, places)
+        needs = needs_in(model, texts, readings, places, shop)
     said = []
     for row, (place, text) in enumerate(zip(places, texts, strict=True)):
         day, need = columns["dates"][place], needs.get(place)
@@ -134,7 +139,7 @@ def _said(
                 channel=_channel(columns["channels"][place]),
                 judges_price=_judges_price(model, text, readings, row),
                 interests=(
-                    _interests(model, text, readings, row, float(scores[row]))
+                    _interests(model, text, readings, row, float(scores[row]), shop)
                     if "interests" in fields
                     else ()
                 ),
@@ -162,18 +167,20 @@ def _judges_price(model: Any, text: str, readings: Readings, row: int) -> bool:
 
 
 def _interests(
-    model: Any, text: str, readings: Readings, row: int, score: float
+    model: Any, text: str, readings: Readings, row: int, score: float, shop: Knowledge
 ) -> tuple[tuple[str, str], ...]:
-    """What a text speaks of well, or without a judgement, each once."""
+    """What a text speaks of well, or without a judgement, each once, in the names of the shop."""
     if model.aspect_categories and len(readings.aspects[row]):
-        liked = [
-            text[one["aspect_start"] : one["aspect_end"]].strip()
+        spans = [
+            shop.names.widened(text, int(one["aspect_start"]), int(one["aspect_end"]))
             for one in readings.aspects[row]
             if one["aspect_start"] != UNSAID and one["polarity"] != POLARITIES.index("negative")
         ]
+        liked = [shop.preferred(text[start:end].strip()) for start, end in spans]
     elif score < UNHAPPY:
         liked = []
     else:
-        names = [unit for unit in units(text) if not unit.judges]
-        liked = rank_text(names, PHRASES)
-    return tuple({same_thing(phrase): phrase for phrase in liked if phrase}.items())
+        names = [unit for unit in units(text, shop.names) if not unit.judges]
+        liked = [shop.preferred(phrase) for phrase in rank_text(names, PHRASES)]
+    pairs = {same_thing(phrase, shop=shop): phrase for phrase in liked if phrase}
+    return tuple(pairs.items())

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from server.capabilities.base import Outcome
+from server.capabilities.base import Outcome, knowledge_in
 from server.capabilities.reading import ReadingCapability, read_texts, texts_of
 from udfs.errors import CellError, ShopsheetError
 from udfs.kinds import number_text
@@ -20,9 +20,11 @@ class Sentiment(ReadingCapability):
     """Label, score and confidence of texts, from the stored probabilities."""
 
     name = "sentiment"
+    knows = ("slang",)
 
     def prepare(self, args: Mapping[str, Any]) -> list[str | None]:
-        return texts_of(args["text"])
+        knowledge = knowledge_in(args)
+        return [text and knowledge.as_read(text) for text in texts_of(args["text"])]
 
     def answer(
         self, model: Any, args: Mapping[str, Any], outcomes: Sequence[Outcome]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from server.capabilities.base import Outcome, column_of
+from server.capabilities.base import Outcome, column_of, knowledge_in
+from server.capabilities.naming import NAMING
 from server.capabilities.reading import ReadingCapability, read_texts, texts_of
 from server.models.scale import scale_of
 from server.semantics.nearest import Lookup
@@ -23,10 +24,14 @@ COLUMN = "column"  # what `resolve` adds to the arguments
 
 @dataclass(frozen=True)
 class Column:
-    """lookup_array as one column: its cells, what is read of each, and what stands beside it."""
+    """lookup_array as one column: its cells, the text of each and what stands beside it.
+
+    `read`: the texts as they are compared, the shop's names put for their synonyms.
+    """
 
     cells: list[Any]
     texts: tuple[str | None, ...]
+    read: tuple[str | None, ...]
     values: list[Any]
 
 
@@ -38,6 +43,7 @@ class Similar(ReadingCapability):
     """
 
     name = "similar"
+    knows = NAMING
 
     def __init__(self) -> None:
         self._lookups: Recent[Lookup] = Recent(MOST_COORDINATES, lambda lookup: lookup.size)
@@ -45,18 +51,20 @@ class Similar(ReadingCapability):
     def resolve(self, args: Mapping[str, Any], settings: Settings) -> Mapping[str, Any]:
         """The arguments, with the column that they name: it is long, so it is made once a call."""
         cells = column_of(args["lookup_array"], "lookup_array")
-        return {**args, COLUMN: Column(cells, tuple(texts_of([cells])), _values(args, cells))}
+        texts = tuple(texts_of([cells]))
+        column = Column(cells, texts, tuple(_read_as(args, texts)), _values(args, cells))
+        return {**args, COLUMN: column}
 
     def prepare(self, args: Mapping[str, Any]) -> list[str | None]:
-        return texts_of(args["lookup_text"])
+        return _read_as(args, texts_of(args["lookup_text"]))
 
     def further(
         self, model: Any, args: Mapping[str, Any], outcomes: Sequence[Outcome]
     ) -> Sequence[str]:
-        texts = args[COLUMN].texts
-        if (model.version, model.backend, texts) in self._lookups:
+        column = args[COLUMN]
+        if _key(model, args, column) in self._lookups:
             return ()
-        return [text for text in texts if text is not None]
+        return [text for text in column.read if text is not None]
 
     def answer(
         self, model: Any, args: Mapping[str, Any], outcomes: Sequence[Outcome]
@@ -65,10 +73,10 @@ class Similar(ReadingCapability):
         grid = args["lookup_text"]
         cells = list(chain.from_iterable(grid))
         asked = len(cells)
-        lookup = self._lookup(model, column.texts, outcomes[asked:])
+        lookup = self._lookup(model, args, outcomes[asked:])
         readings, places = read_texts(model, outcomes[:asked])
-        wanted = [cells[place].strip() for place in places]
-        found = lookup.find(wanted, readings.vectors, count)
+        own = [cells[place].strip() for place in places]
+        found = lookup.find(_read_as(args, own), readings.vectors, count, own)
         scale = scale_of(model)
         answers: list[list[Any]] = []
         for cell, outcome in zip(cells, outcomes[:asked], strict=True):
@@ -88,21 +96,31 @@ class Similar(ReadingCapability):
         flat = [row[0] for row in answers]
         return [flat[start : start + width] for start in range(0, len(flat), width)]
 
-    def _lookup(
-        self, model: Any, texts: tuple[str | None, ...], outcomes: Sequence[Outcome]
-    ) -> Lookup:
+    def _lookup(self, model: Any, args: Mapping[str, Any], outcomes: Sequence[Outcome]) -> Lookup:
         """The column as a matrix: from memory, or from what was read of its texts."""
+        column = args[COLUMN]
 
         def make() -> Lookup:
-            rows = [row for row, text in enumerate(texts) if text is not None]
+            rows = [row for row, text in enumerate(column.texts) if text is not None]
             if len(outcomes) != len(rows):  # it went from memory since `further` saw it there
                 raise NotReady("Too many columns are looked up in at once. Try again.")
             readings, places = read_texts(model, outcomes)
-            return Lookup(texts, [rows[place] for place in places], readings.vectors)
+            read = [rows[place] for place in places]
+            return Lookup(column.read, read, readings.vectors, column.texts)
 
         if any(isinstance(outcome, ShopsheetError) for outcome in outcomes):
             return make()  # a text that could not be read may be readable the next time
-        return self._lookups.get((model.version, model.backend, texts), make)
+        return self._lookups.get(_key(model, args, column), make)
+
+
+def _read_as(args: Mapping[str, Any], texts: Sequence[str | None]) -> list[Any]:
+    """The texts as they are compared: the shop's names put for their synonyms."""
+    names = knowledge_in(args).names
+    return [text and names.replace(text) for text in texts] if names else list(texts)
+
+
+def _key(model: Any, args: Mapping[str, Any], column: Column) -> Hashable:
+    return model.version, model.backend, knowledge_in(args).names.version, column.texts
 
 
 def _values(args: Mapping[str, Any], column: Sequence[Any]) -> list[Any]:

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from server.capabilities.base import Outcome, column_of
+from server.capabilities.base import Outcome, column_of, knowledge_in
 from server.capabilities.reading import ReadingCapability, read_texts
+from server.knowledge.model import NO_KNOWLEDGE, SHEETS, Knowledge
+from server.models.aspect_categories import SHOP_CATEGORIES
 from server.semantics.recent import Recent
 from server.semantics.topic_names import (
     OTHER,
@@ -24,6 +26,7 @@ from server.semantics.topic_space import fit_space
 from server.semantics.topic_table import Finding, Mentions, find
 from server.semantics.topics import Topic, TopicSet, find_topics, make_set, match_labels
 from server.settings import Settings
+from server.text.names import Names
 from server.text.phrases import counted_words
 from server.topic_models import TopicModel, encoder_version, folder_of, load_topic_model
 from udfs.catalogue import TOPICS
@@ -54,6 +57,7 @@ class Topics(ReadingCapability):
     """A table of topics, or the topic of each row. Texts, sentences and phrases are read alike."""
 
     name = "topics"
+    knows = SHEETS
 
     def __init__(self) -> None:
         self._corpora: Recent[Corpus] = Recent(MOST_ROWS_KEPT, lambda corpus: corpus.rows)
@@ -79,13 +83,18 @@ class Topics(ReadingCapability):
         read = read_column(model, texts, self._corpus(texts, args), outcomes)
         if SAVED in args:
             return _column(args, texts, read, args[SAVED], outcomes[: len(texts)])
-        made = make_topics(read, _labels(args), args["max_topics"], args["language"])
+        made = make_topics(
+            read, _labels(args), args["max_topics"], args["language"], knowledge_in(args)
+        )
         return [list(TOPICS.columns(args)), *_table(texts, read, made, _language(args, read))]
 
     def _corpus(self, texts: Sequence[str | None], args: Mapping[str, Any]) -> Corpus:
         # With saved topics a row's answer must not depend on how long the column is.
         per_row = SAVED_SENTENCES if SAVED in args else None
-        return self._corpora.get((per_row, *texts), lambda: read_corpus(texts, per_row))
+        # Saved topics go on with the names that they were made with.
+        names: Names = args[SAVED].names if SAVED in args else knowledge_in(args).names
+        key = per_row, names.version, *texts
+        return self._corpora.get(key, lambda: read_corpus(texts, per_row, names))
 
 
 def texts_in(args: Mapping[str, Any]) -> list[str | None]:
@@ -126,7 +135,13 @@ def read_column(
     return Read(corpus, vectors[own], mood[own], row_mood, vectors[end:])
 
 
-def make_topics(read: Read, labels: Sequence[str], most: int, language: str) -> TopicSet:
+def make_topics(
+    read: Read,
+    labels: Sequence[str],
+    most: int,
+    language: str,
+    knowledge: Knowledge = NO_KNOWLEDGE,
+) -> TopicSet:
     """The topics of a column: those labels, or what is found in it."""
     corpus = read.corpus
     space = fit_space(read.vectors, np.nan_to_num(read.mood))
@@ -136,9 +151,12 @@ def make_topics(read: Read, labels: Sequence[str], most: int, language: str) -> 
         topics = [name_topic(group, wanted, language != "auto") for group in groups]
         return make_set(topics, corpus, read.vectors, space)
     own = read.more_vectors[: len(labels)]
-    asked = [_as_phrase(label) for label in labels]
+    asked = [_as_phrase(label, knowledge) for label in labels]
     groups = match_labels(corpus, asked, own, read.more_vectors[len(labels) :], space)
-    topics = [_as_topic(label, group) for label, group in zip(labels, groups, strict=True)]
+    topics = [
+        _as_topic(label, group, knowledge.forms_of(label))
+        for label, group in zip(labels, groups, strict=True)
+    ]
     return make_set(topics, corpus, read.vectors, space, own)
 
 
@@ -229,16 +247,22 @@ def _language(args: Mapping[str, Any], read: Read) -> str:
     return language_of(read.corpus) if args["language"] == "auto" else args["language"]
 
 
-def _as_phrase(label: str) -> Phrase:
-    category = category_of(label)
+def _as_phrase(label: str, knowledge: Knowledge) -> Phrase:
+    aspect = knowledge.aspect_of(label)
+    category = aspect.category if aspect and aspect.category in SHOP_CATEGORIES else None
+    category = category or category_of(label)
     named = None if category in ("overall", "other") else category
-    return Phrase(label, key_of(counted_words(label)) or label, 1.0, 1, named, False)
+    key = key_of(counted_words(label)) or label
+    other = (key_of(counted_words(form)) for form in knowledge.forms_of(label))
+    short = tuple(dict.fromkeys(one for one in other if one and one != key))
+    return Phrase(label, key, 1.0, 1, named, False, short)
 
 
-def _as_topic(label: str, phrases: Sequence[Phrase]) -> Topic:
+def _as_topic(label: str, phrases: Sequence[Phrase], forms: Sequence[str]) -> Topic:
     found = name_topic(phrases, language_of_text(label), strict=False)
     terms = (label, *(phrase.text for phrase in phrases[1:6]))
-    return Topic(label, terms, found.keys, phrases[0].category, words=label)
+    words = "\n".join((label, *forms))
+    return Topic(label, terms, found.keys, phrases[0].category, words)
 
 
 def _rounded(value: float) -> float:

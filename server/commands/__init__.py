@@ -8,6 +8,7 @@ VERBS: tuple[str, ...] = (
     "train",
     "evaluate",
     "models",
+    "knowledge",
     "addin",
     "doctor",
 )

@@ -90,6 +90,7 @@ def findings() -> Iterator[Finding]:
         check_home,
         check_token,
         check_store,
+        check_knowledge,
         check_model,
         check_port,
         check_certificate,
@@ -171,6 +172,21 @@ def check_store(settings: Settings) -> Finding:
         return Finding("problem", "result store", text)
     size = f"{stats.entries:,} results, {stats.bytes / 2**20:,.1f} MiB"
     return Finding("ok", "result store", f"{settings.store_path}: {size}")
+
+
+def check_knowledge(settings: Settings) -> Finding:
+    from server.commands.knowledge import describe
+    from server.engine import open_knowledge
+
+    state = open_knowledge(settings).state()
+    if state.problem:
+        kept = f" The last good one is in use: {describe(state.knowledge)}."
+        text = state.problem + (kept if state.knowledge else " None is in use.")
+        return Finding("problem", "knowledge file", text)
+    if not state.path.exists():
+        text = f"none at {state.path}; `shopsheet knowledge new` makes one"
+        return Finding("note", "knowledge file", text)
+    return Finding("ok", "knowledge file", f"{state.path}: {describe(state.knowledge)}")
 
 
 def check_model(settings: Settings) -> Finding:

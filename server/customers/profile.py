@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 from scipy.special import stdtrit
 
+from server.customers.next_order import Rhythm, fit_rhythms, next_order
 from server.customers.orders import OrderDays
 
 MOST_INTERESTS: Final = 5
@@ -19,7 +20,6 @@ MIN_TREND_TEXTS: Final = 6  # dated, on at least MIN_TREND_DAYS days
 MIN_TREND_DAYS: Final = 3
 MIN_PRICE_TEXTS: Final = 5
 MIN_CHANNEL_TEXTS: Final = 3  # with a channel; one channel must hold more than half of them
-MIN_ORDER_DAYS: Final = 4  # so three gaps; their median is the rhythm
 TREND_CHANGE: Final = 0.1  # least change of the score, -1 to 1, that is one
 STEADY_CHANGE: Final = 0.5  # what the change over the whole time surely stays below
 DECIMALS: Final = 4
@@ -45,6 +45,7 @@ class _Customer:
     order_days: list[np.datetime64] = field(default_factory=list)
     purchase_days: list[np.datetime64] = field(default_factory=list)
     total: float = 0.0
+    rhythm: Rhythm | None = None
 
 
 def last_day(texts: Iterable[SaidText], orders: OrderDays | None) -> np.datetime64 | None:
@@ -80,6 +81,9 @@ def profiles(
                 one.order_days.append(day)
                 if amount > 0:
                     one.purchase_days.append(day)
+        if as_of is not None and "next order" in fields:
+            for customer, rhythm in fit_rhythms(orders, as_of).items():
+                customers[customer].rhythm = rhythm
     return [
         [customer if name == "id" else _FIELDS[name](one, as_of) for name in fields]
         for customer, one in customers.items()
@@ -114,22 +118,6 @@ def score_trend(days: Sequence[np.datetime64], scores: Sequence[float]) -> str:
     if abs(change) >= TREND_CHANGE and abs(change) > stdtrit(count - 2, 0.975) * error:
         return "rising" if change > 0 else "falling"
     return "steady" if abs(change) + stdtrit(count - 2, 0.95) * error <= STEADY_CHANGE else ""
-
-
-def next_order(days: Sequence[np.datetime64], as_of: np.datetime64 | None) -> str:
-    """The last order plus the median gap, as a date; blank without a rhythm.
-
-    It may have passed already: the order is overdue. Who has been silent for two gaps has no
-    rhythm any more, and gets none.
-    """
-    if len(days) < MIN_ORDER_DAYS:
-        return ""
-    ordered = np.sort(np.array(days, dtype="datetime64[D]"))
-    gap = np.timedelta64(round(float(np.median(np.diff(ordered).astype(np.int64)))), "D")
-    due = ordered[-1] + gap
-    if as_of is not None and as_of > due + gap:
-        return ""
-    return str(due)
 
 
 def _interests(one: _Customer, as_of: Any) -> str:
@@ -180,7 +168,7 @@ def _total(one: _Customer, as_of: Any) -> Any:
 
 
 def _next_order(one: _Customer, as_of: np.datetime64 | None) -> str:
-    return next_order(one.purchase_days, as_of)
+    return next_order(one.purchase_days, as_of, one.rhythm)
 
 
 def _last_seen(one: _Customer, as_of: Any) -> str:

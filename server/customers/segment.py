@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from server.customers.clv import fit_clv, predict_clv
 from server.customers.orders import CustomerSummary, clean_orders, summarise
-from server.customers.rfm import fit_scheme, score_customers
+from server.customers.rfm import RfmScheme, fit_scheme, score_customers
 from udfs.catalogue import SEGMENT
 from udfs.kinds import DAY_ZERO
 
@@ -25,23 +25,29 @@ def segment(
     method: str,
     bins: int,
     as_of: int | None,
+    cuts: Mapping[str, Any] | None = None,
 ) -> list[list[Any]]:
     """The table of SEGMENT.
 
     `days` and `as_of` are day numbers of the sheet; None is a cell that holds nothing usable, and
-    its line is left out. Raises: BadInput or OutOfRange.
+    its line is left out. `cuts` are saved cut-points; without them they are fitted.
+    Raises: BadInput or OutOfRange.
     """
     dates = [None if day is None else _DAY_ZERO + day for day in days]
     money = [np.nan if amount is None else amount for amount in amounts]
     end = None if as_of is None else _DAY_ZERO + as_of
     summary = summarise(clean_orders(ids, dates, money), end)
-    columns = _rfm(summary, bins) if method == "RFM" else _clv(summary)
+    scheme = RfmScheme.from_json(cuts) if cuts else None
+    if method == "RFM":
+        columns = _rfm(summary, scheme or fit_scheme(summary, bins))
+    else:
+        columns = _clv(summary)
     header = list(SEGMENT.columns({"method": method}))
     return [header, *(list(row) for row in zip(*columns, strict=True))]
 
 
-def _rfm(summary: CustomerSummary, bins: int) -> list[Sequence[Any]]:
-    table = score_customers(summary, fit_scheme(summary, bins))
+def _rfm(summary: CustomerSummary, scheme: RfmScheme) -> list[Sequence[Any]]:
+    table = score_customers(summary, scheme)
     return [
         table.ids,
         table.recency.tolist(),

@@ -40,17 +40,17 @@ class TextRules(Rules):
 
         return clean(text)
 
-    def words(self, text: str) -> list[str]:
+    def words(self, text: str, *names: Any) -> list[str]:
         """As server.text.words.words."""
         from server.text.words import words  # the segmenter's dictionary takes a second
 
-        return words(text)
+        return words(text, *names)
 
-    def phrases(self, text: str) -> list[Any]:
+    def phrases(self, text: str, *names: Any) -> list[Any]:
         """As server.text.phrases.units, for the two below."""
         from server.text.phrases import units
 
-        return units(text)
+        return units(text, *names)
 
     def keywords(self, phrases: list[Any], top_n: int, stops: tuple[str, ...]) -> list[str]:
         """As server.text.keywords.rank_text."""

@@ -19,7 +19,9 @@ class AspectMatcher:
     """Tells the named aspects of a phrase and its category.
 
     `name_vectors` (names, width) and `category_vectors` (categories, width), in the order of
-    SHOP_CATEGORIES, have length 1.
+    SHOP_CATEGORIES, have length 1. Where the user's own file knows a name, `forms` holds all that
+    it is called, itself first, and `name_vectors` has a row for each; `categories` is then the one
+    that the file gives it.
     """
 
     def __init__(
@@ -27,26 +29,38 @@ class AspectMatcher:
         names: Sequence[str],
         name_vectors: np.ndarray,
         category_vectors: np.ndarray,
+        forms: Sequence[Sequence[str]] = (),
+        categories: Sequence[str | None] = (),
         scale: Scale = DEFAULT,
     ) -> None:
+        own = forms or [(name,) for name in names]
         self._scale = scale
-        self._names = [_Name(name.casefold()) for name in names]
+        self._forms = [tuple(form.casefold() for form in some) for some in own]
+        self._names = [[_Name(form) for form in some] for some in self._forms]
+        self._starts = np.cumsum([0, *(len(some) for some in own[:-1])])
         self._vectors = name_vectors
-        near = name_vectors @ category_vectors.T
+        near = name_vectors[self._starts] @ category_vectors.T
         self._category = [
-            category_of_words(name.casefold()) or _nearest(row, scale.names_category)
-            for name, row in zip(names, near, strict=True)
+            given or category_of_words(name.casefold()) or _nearest(row, scale.names_category)
+            for name, row, given in zip(names, near, categories or [None] * len(names), strict=True)
         ]
 
     def match(self, phrase: str | None, vector: np.ndarray | None, category: str) -> np.ndarray:
-        """Which names a phrase (None if unsaid) of this category means, shape (names,) bool."""
+        """Which names a phrase (None if unsaid) of this category means, shape (names,) bool.
+
+        A phrase that the user's file lists under a name means that one alone.
+        """
         same_category = np.array(
             [category == own and category not in OPEN_CATEGORIES for own in self._category]
         )
         if phrase is None or vector is None:
             return np.asarray(same_category)
-        near = self._vectors @ vector
-        said = np.array([name.is_said(phrase.casefold()) for name in self._names])
+        low = phrase.casefold()
+        listed = np.array([len(forms) > 1 and low in forms for forms in self._forms])
+        if listed.any():
+            return listed
+        near = np.maximum.reduceat(self._vectors @ vector, self._starts)
+        said = np.array([any(form.is_said(low) for form in forms) for forms in self._names])
         close = same_category & (near >= self._scale.same_category)
         return np.asarray(said | (near >= self._scale.same_meaning) | close)
 

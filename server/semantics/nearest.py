@@ -17,10 +17,17 @@ class Lookup:
     """A column of texts that can be looked up by meaning."""
 
     def __init__(
-        self, texts: Sequence[str | None], rows: Sequence[int], vectors: np.ndarray
+        self,
+        texts: Sequence[str | None],
+        rows: Sequence[int],
+        vectors: np.ndarray,
+        written: Sequence[str | None] | None = None,
     ) -> None:
-        """rows: those of the texts that have a vector. vectors: (rows, width), of length 1."""
-        self._texts = texts
+        """rows: those of the texts that have a vector. vectors: (rows, width), of length 1.
+
+        written: the texts as the user has them, where names were put for synonyms in `texts`.
+        """
+        self._written = texts if written is None else written
         self._rows_of_text: dict[str, list[int]] = {}
         self._rows_of_case: dict[str, list[int]] = {}
         first_places: list[int] = []
@@ -41,7 +48,11 @@ class Lookup:
         return int(self._vectors.size)
 
     def find(
-        self, texts: Sequence[str], vectors: np.ndarray, count: int
+        self,
+        texts: Sequence[str],
+        vectors: np.ndarray,
+        count: int,
+        written: Sequence[str] | None = None,
     ) -> Iterator[list[tuple[int, float]]]:
         """Per text the rows of the `count` nearest, best first, each with its score up to 1.
 
@@ -52,9 +63,12 @@ class Lookup:
         if not len(self._vectors):
             yield from ([] for _ in texts)
             return
-        for text, near in zip(texts, nearest(vectors, self._vectors, count), strict=True):
+        found_near = nearest(vectors, self._vectors, count)
+        for text, own, near in zip(texts, written or texts, found_near, strict=True):
             plain = text.strip()
             same = list(self._rows_of_text.get(plain, ()))
+            very = [row for row in same if str(self._written[row]).strip() == own.strip()]
+            same = [*very, *(row for row in same if row not in set(very))]
             exact = set(same)
             alike = self._rows_of_case.get(plain.casefold(), ())
             same += [row for row in alike if row not in exact]

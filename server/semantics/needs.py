@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from server.knowledge.model import NO_KNOWLEDGE, Knowledge
 from server.models.aspect_categories import category_of_words
 from server.models.aspects import FoundAspect
 from server.models.scale import DEFAULT
@@ -31,6 +32,7 @@ from server.text.changes import (
 )
 from server.text.cues import PURCHASE, QUESTION, QUESTION_MARK, SUGGESTION
 from server.text.keywords import rank_text
+from server.text.names import WORD
 from server.text.phrases import counted_words, joined, units
 
 ASKING: Final = ("complaint", "question", "suggestion", "purchase intent")
@@ -65,16 +67,25 @@ class Need:
         return replace(self, phrase=phrase, key=(self.kind, phrase))
 
 
-def find_need(text: str, kind: str, probability: float, found: Sequence[Any] = ()) -> Need:
-    """The need behind a text of this kind. `found` are its FoundAspects; spans count in `text`."""
+def find_need(
+    text: str,
+    kind: str,
+    probability: float,
+    found: Sequence[Any] = (),
+    shop: Knowledge = NO_KNOWLEDGE,
+) -> Need:
+    """The need behind a text of this kind, in the names of the shop.
+
+    `found` are its FoundAspects; spans count in `text`.
+    """
     chinese = is_chinese(text)
     parts = sentences(text)
     if kind == "other" or not parts:
         return Need(kind, "", LEVELS[0], "", (kind,))
     if kind in ("complaint", "praise"):
-        phrase, evidence, key = _judged(text, kind, parts, found, chinese=chinese)
+        phrase, evidence, key = _judged(text, kind, parts, found, shop, chinese=chinese)
     else:
-        phrase, evidence, key = _asked(kind, parts, chinese=chinese)
+        phrase, evidence, key = _asked(kind, parts, shop, chinese=chinese)
     level = (1 + bool(phrase)) if kind in ASKING else 0
     level = max(0, level - (probability < UNSURE))
     return Need(kind, phrase, LEVELS[level], evidence, (kind, *key))
@@ -84,31 +95,39 @@ def find_need(text: str, kind: str, probability: float, found: Sequence[Any] = (
 
 
 def _judged(
-    text: str, kind: str, parts: Sequence[str], found: Sequence[FoundAspect], *, chinese: bool
+    text: str,
+    kind: str,
+    parts: Sequence[str],
+    found: Sequence[FoundAspect],
+    shop: Knowledge,
+    *,
+    chinese: bool,
 ) -> tuple[str, str, tuple[str, ...]]:
     polarity = "negative" if kind == "complaint" else "positive"
     own = [one for one in found if one.polarity == polarity and (one.aspect or one.opinion)]
     if own:
         best = max(own, key=_telling)
         evidence = _sentence_around(text, parts, best)
-        thing = text[slice(*best.aspect)].strip() if best.aspect else ""
+        span = shop.names.widened(text, *best.aspect) if best.aspect else (0, 0)
+        thing = text[slice(*span)].strip()
         opinion = text[slice(*best.opinion)] if best.opinion else ""
         change = change_of(opinion) or change_of(evidence)
         category = best.category
     else:
-        evidence, change = _clause(parts, kind)
+        evidence, change = _clause(parts, kind, shop)
         thing, category = "", ""
     if kind == "praise":
-        phrase = thing or _category_word(category, chinese=chinese) or _keyword(evidence)
-        return phrase, evidence, (same_thing(phrase, category),)
-    thing = thing or _category_word(category, chinese=chinese) or _subject(evidence, change)
-    thing = _plain(thing, change)
-    if change is None and not (own or _often_judged(thing)):
+        phrase = thing or _category_word(category, chinese=chinese) or _keyword(evidence, shop)
+        phrase = shop.preferred(phrase)
+        return phrase, evidence, (same_thing(phrase, category, shop),)
+    thing = thing or _category_word(category, chinese=chinese) or _subject(evidence, change, shop)
+    thing = shop.preferred(_plain(thing, change))
+    if change is None and not (own or _often_judged(thing, shop)):
         return "", evidence, ()
     if change is None:
         change = CHEAPER if same_thing(thing, category) == "price" else BETTER
     phrase = phrase_of(change, thing, chinese=chinese)
-    key = "" if "{}" not in change.english else same_thing(thing, category)
+    key = "" if "{}" not in change.english else same_thing(thing, category, shop)
     return phrase, evidence, (change.english, key)
 
 
@@ -132,13 +151,13 @@ def _sentence_around(text: str, parts: Sequence[str], found: FoundAspect) -> str
     return " ".join(text[start:end].split())
 
 
-def _clause(parts: Sequence[str], kind: str) -> tuple[str, Change | None]:
+def _clause(parts: Sequence[str], kind: str, shop: Knowledge) -> tuple[str, Change | None]:
     """The part of the text that says what is wrong, or right, best."""
     if kind == "complaint":
         for part in parts:
             if change := change_of(part):
                 return part, change
-    named = [part for part in parts if _keyword(part)]
+    named = [part for part in parts if _keyword(part, shop)]
     return (named or list(parts))[0], None
 
 
@@ -147,34 +166,36 @@ def _category_word(category: str, *, chinese: bool) -> str:
     return words[chinese] if words else ""
 
 
-def _keyword(clause: str) -> str:
+def _keyword(clause: str, shop: Knowledge) -> str:
     """The best phrase of a clause that names something; blank where there is none."""
-    names = [unit for unit in units(clause) if not unit.judges]
+    names = [unit for unit in units(clause, shop.names) if not unit.judges]
     return next(iter(rank_text(names, 1)), "")
 
 
 _PLANS: Final = frozenset("need want order purchase plan hope market 预算".split())  # no products
 
 
-def _often_judged(thing: str) -> bool:
+def _often_judged(thing: str, shop: Knowledge) -> bool:
     """Whether reviews judge such a thing: a better zipper is wanted, a better sister is not."""
-    if category_of_words(thing):
+    if category_of_words(thing) or shop.aspect_of(thing) or shop.names.get(thing):
         return True
     words = counted_words(thing)
     entry = lexicon.table().get(words[-1]) if words else None
     return entry is not None and entry.aspect >= JUDGED
 
 
-def _first_name(clause: str) -> str:
+def _first_name(clause: str, shop: Knowledge) -> str:
     """The first phrase of a clause that names something; blank where there is none."""
-    names = (unit for unit in units(clause) if not unit.judges and unit.words[0] not in _PLANS)
+    found = units(clause, shop.names)
+    names = (unit for unit in found if not unit.judges and unit.words[0] not in _PLANS)
     return next((joined(unit.surface) for unit in names), "")
 
 
-def _subject(clause: str, change: Change | None) -> str:
+def _subject(clause: str, change: Change | None, shop: Knowledge) -> str:
     """What is complained of: named before the complaint, else after it."""
     said = change.complaint.search(clause) if change else None
-    return (_keyword(clause[: said.start()]) if said else "") or _keyword(clause)
+    before = _keyword(clause[: said.start()], shop) if said else ""
+    return before or _keyword(clause, shop)
 
 
 _ARTICLE = re.compile(
@@ -191,8 +212,12 @@ def _plain(thing: str, change: Change | None) -> str:
     return thing.lower() if thing.istitle() else thing
 
 
-def same_thing(thing: str, category: str = "") -> str:
-    """What things that are one in other words have in common."""
+def same_thing(thing: str, category: str = "", shop: Knowledge = NO_KNOWLEDGE) -> str:
+    """What things that are one in other words have in common; the shop's own are each its own."""
+    if aspect := shop.aspect_of(thing):
+        return aspect.name.casefold()
+    if (name := shop.names.get(thing)) and name.kind != WORD:
+        return name.shown.casefold()
     category = category or category_of_words(thing) or ""
     if category and category not in ("overall", "other"):
         return category
@@ -232,7 +257,9 @@ _TAIL_ZH = re.compile(
 )
 
 
-def _asked(kind: str, parts: Sequence[str], *, chinese: bool) -> tuple[str, str, tuple[str, ...]]:
+def _asked(
+    kind: str, parts: Sequence[str], shop: Knowledge, *, chinese: bool
+) -> tuple[str, str, tuple[str, ...]]:
     patterns = {
         "question": (QUESTION_MARK, QUESTION),
         "suggestion": (SUGGESTION,),
@@ -240,14 +267,15 @@ def _asked(kind: str, parts: Sequence[str], *, chinese: bool) -> tuple[str, str,
     }[kind]
     clause = next((p for pattern in patterns for p in parts if pattern.search(p)), parts[0])
     if kind == "question":
-        phrase = topic_of(clause, chinese=chinese) or _keyword(clause) or _if_short(clause)
+        phrase = topic_of(clause, chinese=chinese) or _keyword(clause, shop) or _if_short(clause)
     elif kind == "suggestion":
-        phrase = _if_short(_wish(clause, chinese=chinese)) or _keyword(clause)
+        phrase = _if_short(_wish(clause, chinese=chinese)) or _keyword(clause, shop)
     else:
         cue = PURCHASE.search(clause)
         start = (cue.end() if chinese else cue.start()) if cue else len(clause)
-        phrase = _first_name(clause[start:]) or _keyword(clause)
-    return phrase, clause, (same_thing(phrase),) if phrase else ()
+        phrase = _first_name(clause[start:], shop) or _keyword(clause, shop)
+    phrase = shop.preferred(phrase)
+    return phrase, clause, (same_thing(phrase, shop=shop),) if phrase else ()
 
 
 def _wish(clause: str, *, chinese: bool) -> str:
@@ -299,17 +327,20 @@ def match_taxonomy(
     need: Need,
     own: Sequence[np.ndarray],
     least: float = DEFAULT.need,
+    shop: Knowledge = NO_KNOWLEDGE,
 ) -> str:
     """The user's need that this one means most; blank where no cosine is `least` or more.
 
     vectors (names, width) and `own`, those of the need's phrase and evidence, have length 1. A
-    name that stands in the text's words counts as meant.
+    name that stands in the text's words, or is called so in the shop's file, counts as meant.
     """
     words = f"{need.phrase}\n{need.evidence}".casefold()
     scores = np.max([vectors @ one for one in own], axis=0) if len(own) else np.zeros(len(names))
     scores = np.array(
         [
-            1.0 + len(name) / 1000 if _stands_in(name.casefold(), words) else score
+            1.0 + len(name) / 1000
+            if any(_stands_in(form.casefold(), words) for form in (name, *shop.forms_of(name)))
+            else score
             for name, score in zip(names, scores, strict=True)
         ]
     )

@@ -15,6 +15,7 @@ from server.models.aspect_categories import category_of_opinion, category_of_wor
 from server.semantics.extract import Sentence
 from server.semantics.sentences import most_per_row, sentences
 from server.text.keywords import Entry, rank_texts
+from server.text.names import NO_NAMES, Names
 from server.text.phrases import Unit, counted_words, units
 from server.text.stopwords import STOP_WORDS
 
@@ -76,8 +77,10 @@ class Corpus:
         return sparse.csr_array((ones, (rows, columns)), shape=(len(keys), len(self.keys)))
 
 
-def read_corpus(texts: Sequence[str | None], per_row: int | None = None) -> Corpus:
-    """The sentences of these texts and the phrases in them.
+def read_corpus(
+    texts: Sequence[str | None], per_row: int | None = None, names: Names = NO_NAMES
+) -> Corpus:
+    """The sentences of these texts and the phrases in them; names of the shop stay whole.
 
     per_row: how many sentences of each text are read; by default all, or as many as all rows may
     have.
@@ -88,7 +91,7 @@ def read_corpus(texts: Sequence[str | None], per_row: int | None = None) -> Corp
         (Sentence(part, row) for row, parts in enumerate(split) for part in parts[:most]),
         key=lambda sentence: (sentence.text, sentence.row),
     )
-    distinct = {sentence.text: units(sentence.text) for sentence in found}
+    distinct = {sentence.text: units(sentence.text, names) for sentence in found}
     held = {text: frozenset(_keys(own)) for text, own in distinct.items()}
     of_row: dict[int, list[Unit]] = {}
     for sentence in found:

@@ -53,7 +53,10 @@ NEVER = 2.0  # no cosine reaches it
 
 @dataclass(frozen=True)
 class Topic:
-    """What texts speak of. `keys`: of its phrases; `words`: to be looked for letter by letter."""
+    """What texts speak of. `keys`: of its phrases.
+
+    `words`: to be looked for letter by letter; several stand on lines of their own.
+    """
 
     name: str
     terms: tuple[str, ...]
@@ -198,9 +201,9 @@ def _held(topics: Sequence[Topic], corpus: Corpus) -> sparse.csr_array:
     found = held.tolil()
     for number, topic in enumerate(topics):
         if topic.words:
-            low = topic.words.casefold()
+            lows = topic.words.casefold().splitlines()
             for place, sentence in enumerate(corpus.sentences):
-                if low in sentence.text.casefold():
+                if any(low in sentence.text.casefold() for low in lows):
                     found[number, place] = 1
     of_category = {
         topic.category: number for number, topic in reversed(list(enumerate(topics)))

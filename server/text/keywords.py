@@ -70,7 +70,7 @@ def without(units: Iterable[Unit], stops: Collection[str]) -> Iterator[Unit]:
         while stops and place < size:
             length = next(
                 (n for n in range(size - place, 0, -1)
-                 if "".join(unit.words[place : place + n]) in stops), 0,
+                 if "".join(unit.words[place : place + n]).replace(" ", "") in stops), 0,
             )  # fmt: skip
             if length:
                 yield from _part(unit, start, place)
@@ -218,12 +218,14 @@ def _parts(unit: Unit) -> Iterator[tuple[int, Phrase]]:
 
 
 def _key(words: Phrase) -> str:
-    return "".join(words).replace("-", "")
+    return "".join(words).replace("-", "").replace(" ", "")
 
 
 def _weight(words: Phrase, judges: bool) -> float:
-    """What a phrase counts for, by its words alone."""
+    """What a phrase counts for, by its words alone; a name counts by its own words."""
     known = lexicon.table()
+    if not judges:
+        words = tuple(part for word in words for part in word.split())
     if judges:
         entry = known.get(words[0].split()[-1].lstrip("不没太")) or known.get(words[0])
         role = entry.opinion * JUDGEMENT**2 if entry else 0.0

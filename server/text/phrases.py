@@ -9,11 +9,13 @@ stands alone, with the word that turns it: "comfortable", "too small", "不新�
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from server.text import lexicon
 from server.text.clean import clean
 from server.text.lexicon import ADJECTIVE, ADVERB, EITHER, NOUN, NUMBER, OTHER, VERB, Word
+from server.text.names import NO_NAMES, WORD, Name, Names
 from server.text.stopwords import STOP_WORDS
 from server.text.tokens import Token, cut
 
@@ -84,9 +86,12 @@ class _Read(NamedTuple):
     opinion: float
 
 
-def units(text: str) -> list[Unit]:
-    """The candidates of a text in order, the first MOST; one may come twice."""
-    read = _read(text)
+def units(text: str, names: Names = NO_NAMES) -> list[Unit]:
+    """The candidates of a text in order, the first MOST; one may come twice.
+
+    A name of the shop is one word of a candidate, in the form that is shown.
+    """
+    read = _read(text, names)
     found: list[Unit] = []
     run: list[_Read] = []
     for place, item in enumerate(read):
@@ -110,12 +115,29 @@ def counted_words(text: str) -> tuple[str, ...]:
     return tuple(item.base for item in _read(text))
 
 
-def _read(text: str) -> list[_Read]:
+def _read(text: str, names: Names = NO_NAMES) -> list[_Read]:
     known = lexicon.table()
-    return _resolve([_look_up(token, known) for token in cut(clean(text))])
+    return _resolve([_look_up(token, known) for token in cut(clean(text), names)])
+
+
+def _named(token: Token, name: Name, known: Mapping[str, Word]) -> _Read:
+    """A name of the shop: a noun, unless it is a word for one that is known to be another."""
+    base = _counted(name.shown)
+    entry = known.get(base) if name.kind == WORD else None
+    kind = OTHER if name.left_out else entry.kind if entry else NOUN
+    shown = token._replace(surface=name.shown)
+    return _Read(shown, base, base, kind, entry.opinion if entry else 0.0)
+
+
+@lru_cache(maxsize=4096)
+def _counted(shown: str) -> str:
+    """A name as it is counted: its words, a space between them."""
+    return " ".join(counted_words(shown)) or shown.lower()
 
 
 def _look_up(token: Token, known: Mapping[str, Word]) -> _Read:
+    if token.name is not None:
+        return _named(token, token.name, known)
     low = token.surface.lower()
     base = low
     if not token.tag:

@@ -10,6 +10,7 @@ import re
 import string
 
 from server.text.clean import clean
+from server.text.names import NO_NAMES, Names
 from server.text.stopwords import STOP_WORDS
 
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff"
@@ -35,13 +36,25 @@ _UNITS = frozenset(
 _UPPER = str.maketrans(string.ascii_lowercase, string.ascii_uppercase)
 
 
-def words(text: str) -> list[str]:
+def words(text: str, names: Names = NO_NAMES) -> list[str]:
     """Words of `clean(text)` in order, lower-case, stop words out; a word may come twice.
 
     Whole: "don't", "hard-working", "64gb", "3.5mm", "$19.99", "199元", "a+", "at&t", "t恤".
     Kept: negation ("not", "没有"), numbers up to eight digits. Out: punctuation and emoji.
+    A name of the shop is one word in the form that is shown, a "_" between its parts.
     """
-    text = clean(text).lower()
+    text = clean(text)
+    found: list[str] = []
+    end = 0
+    for one in names.find(text):
+        found += _plain_words(text[end : one.start])
+        found += [] if one.name.left_out else ["_".join(one.name.shown.lower().split())]
+        end = one.end
+    return found + _plain_words(text[end:])
+
+
+def _plain_words(text: str) -> list[str]:
+    text = text.lower()
     found = _cut(text) if _HAS_HAN.search(text) else _WORD.findall(text)
     return [word for word in found if word not in STOP_WORDS and not _ONLY_DIGITS.fullmatch(word)]
 

@@ -25,6 +25,7 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def train(args: argparse.Namespace) -> int:
+    from server.engine import open_knowledge
     from server.settings import Settings
     from server.topic_drift import column_from_file, read_with_encoder, train_topics
     from server.topic_models import folder_of, save_topic_model
@@ -37,7 +38,8 @@ def train(args: argparse.Namespace) -> int:
     labels = WordList(at_least=2).parse(args.labels, "--labels") if args.labels else ()
     texts = column_from_file(args.file, args.column, args.sheet, args.encoding)
     with read_with_encoder(settings) as reader:
-        model = train_topics(args.name, texts, labels, most, args.language, reader)
+        knowledge = open_knowledge(settings).current()
+        model = train_topics(args.name, texts, labels, most, args.language, reader, knowledge)
     save_topic_model(folder, model)
     for topic, count in zip(model.made.topics, model.counts, strict=True):
         print(f"{count:7,}  {count / model.rows:6.1%}  {topic.name}: {', '.join(topic.terms)}")

@@ -1,0 +1,1 @@
+"""What a user tells of the own shop: brands, products, synonyms and aspects, in one workbook."""
