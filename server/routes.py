@@ -15,8 +15,10 @@ from werkzeug.exceptions import NotFound
 
 from server.engine import Answer, CallAbandoned, Engine
 from server.guard import Guard
+from server.jobs import JobRunner
 from server.metrics import Metrics
 from server.openapi import build_openapi, render_docs
+from server.own.heads import all_in_use
 from server.settings import Settings
 from udfs import catalogue
 from udfs.client import SECONDS_PER_CELL
@@ -52,11 +54,13 @@ class WireCall:
         return 1 + sum(len(row) if isinstance(row, list) else 1 for arg in ranges for row in arg)
 
 
-def build_routes(settings: Settings, engine: Engine, guard: Guard, metrics: Metrics) -> Blueprint:
+def build_routes(
+    settings: Settings, engine: Engine, guard: Guard, metrics: Metrics, jobs: JobRunner
+) -> Blueprint:
     """The routes of one server."""
     routes = Blueprint("routes", __name__)
     health = _HealthCheck(engine)
-    contract = build_openapi(catalogue.FUNCTIONS.values(), settings)
+    contract = build_openapi(catalogue.FUNCTIONS.values(), settings, jobs.kinds.values())
 
     @routes.post("/v1/calls")
     def calls() -> Response:
@@ -79,7 +83,26 @@ def build_routes(settings: Settings, engine: Engine, guard: Guard, metrics: Metr
 
     @routes.get("/v1/models")
     def models() -> Response:
-        return _json({"models": engine.models()})
+        return _json({"models": engine.models(), "own": all_in_use(settings.home)})
+
+    @routes.post("/v1/jobs")
+    def start_job() -> Response:
+        job = jobs.submit(_read_json(request.get_data(cache=False)))
+        response = _json(job.to_json(), 202)
+        response.headers["Location"] = f"/v1/jobs/{job.id}"
+        return response
+
+    @routes.get("/v1/jobs")
+    def all_jobs() -> Response:
+        return _json({"jobs": [job.to_json() for job in jobs.all()]})
+
+    @routes.get("/v1/jobs/<job_id>")
+    def one_job(job_id: str) -> Response:
+        return _json(jobs.get(job_id).to_json())
+
+    @routes.delete("/v1/jobs/<job_id>")
+    def cancel_job(job_id: str) -> Response:
+        return _json(jobs.cancel(job_id).to_json(), 202)
 
     @routes.get("/health")
     def healthy() -> Response:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from server.semantics.few_shot import (
-    FOLDS,
     INTERCEPT_FREEDOM,
     Known,
     best_moves,
@@ -20,7 +19,7 @@ from server.semantics.few_shot import (
 
 FREEDOMS = (10.0, 30.0, 100.0, 300.0, 1000.0)  # variance of each weight; which one, rows decide
 OTHER_FREEDOM = 1.0  # of weights on inputs that are no coordinates of a vector
-MANY = 2000  # rows of which one fold tells as much as all folds of fewer
+FEW = 500  # rows of which two folds are looked at, where one would tell too little
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ def adapt(
 def _chosen(known: Known, width: int) -> np.ndarray:
     """One over the variance of each input's weight."""
     fold_of = folds_of(known.right)
-    judged = range(FOLDS) if len(known.right) < MANY else range(1)
+    judged = range(2 if len(known.right) < FEW else 1)
     best, least = FREEDOMS[0], np.inf
     guess = [np.zeros((known.right.shape[1], known.inputs.shape[1])) for _ in judged]
     for freedom in FREEDOMS:

@@ -142,3 +142,18 @@ def named_in_use(home: Path, name: str) -> InUse:
             f"train classify FILE --text NAME --label NAME --name {name}"
         )
     return found
+
+
+def all_in_use(home: Path) -> dict[str, str]:
+    """Version of each of the user's models that answers: {"classify/returns": "3-ab12cd34"}."""
+    found = {}
+    for kind in (SENTIMENT, CLASSIFY, ASPECTS):
+        for name in names_of(home, kind):
+            versions = Versions(home, kind, name)
+            try:
+                version_id = versions.current()
+            except ModelFailed:  # a call that needs it says so
+                version_id = "damaged"
+            if version_id is not None:
+                found[versions.signature] = version_id
+    return found

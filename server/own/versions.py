@@ -99,6 +99,15 @@ class Versions:
             card = {}  # it only informs
         return Version(version_id, folder, card)
 
+    def find(self, words: str) -> str:
+        """Id of the version that a person means: "2", "2-ab12cd34" or "shipped".
+
+        Raises: BadInput if there is none.
+        """
+        ids = [version.id for version in self.all()] + [SHIPPED]
+        found = [one for one in ids if words in (one, one.partition("-")[0])]
+        return found[0] if found else self.get(words).id
+
     def history(self) -> list[str]:
         """Ids of what was in use, the one in use last; "shipped" for Shopsheet's own.
 
