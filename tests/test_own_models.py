@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -143,7 +144,10 @@ def test_a_worse_version_is_kept_and_not_used(
     # What is held out stays right, so that the confusion shows.
     truth = rows("positive", "negative")
     out = held_out([LabelledRow(text, {"": label}) for text, label in truth])
-    mixed = [right if is_out else wrong for right, wrong, is_out in zip(truth, confused, out)]
+    mixed = [
+        right if is_out else wrong
+        for right, wrong, is_out in zip(truth, confused, out, strict=True)
+    ]
     worse = write_csv(tmp_path / "worse.csv", "Text,Label", mixed)
     capsys.readouterr()
     assert train("sentiment", worse) == 1
@@ -205,9 +209,12 @@ def test_a_head_of_another_encoder_says_how_to_fit_it_again(
 
 
 def test_a_damaged_version_says_how_to_go_back(
-    own: Settings, engine: Engine, reviews: Path
+    own: Settings, engine: Engine, reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert train("sentiment", reviews) == 0
+    with monkeypatch.context() as patch:  # so that nothing of it is in this process' memory
+        patch.setenv("SHOPSHEET_HOME", str(tmp_path / "elsewhere"))
+        assert train("sentiment", reviews) == 0
+    shutil.copytree(tmp_path / "elsewhere" / "models", own.home / "models")
     versions = Versions(own.home, "sentiment")
     [version] = versions.all()
     path = version.folder / "model.safetensors"

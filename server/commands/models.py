@@ -136,6 +136,8 @@ def describe(folder: Path) -> dict[str, Any]:
     from udfs.errors import ModelFailed
 
     entry: dict[str, Any] = {"name": folder.name, "folder": str(folder)}
+    if (head := _head_of_needs(folder)) is not None:
+        return {**entry, **head}
     try:
         artefact = load_artefact(folder)
     except ModelFailed as error:
@@ -151,11 +153,31 @@ def describe(folder: Path) -> dict[str, Any]:
     }
 
 
+def _head_of_needs(folder: Path) -> dict[str, Any] | None:
+    """What the folder holds if it is the small head of NEEDS, which is no encoder."""
+    from server.models.intents import CONFIG_FILE, load_head
+    from udfs.errors import ModelFailed
+
+    if (folder / "tokenizer.json").exists() or folder.name != "needs":
+        return None
+    try:
+        head = load_head(folder)
+    except ModelFailed as error:
+        return {"problem": error.message}
+    config = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+    return {
+        "version": f"for encoder {head.encoder}",
+        "labels": config["kinds"],
+        "mib": round(sum(path.stat().st_size for path in folder.iterdir()) / 2**20, 1),
+        "card": {"measured": config["measured"]},
+    }
+
+
 def _show(model: dict[str, Any]) -> str:
     if "problem" in model:
         return f"{model['name']}\n  problem: {model['problem']}"
     lines = [
-        f"{model['name']}@{model['version']}",
+        f"{model['name']}@{model['version']}".replace("@for ", " for "),
         f"  folder: {model['folder']} ({model['mib']} MiB)",
         f"  labels: {', '.join(model['labels'])}",
     ]

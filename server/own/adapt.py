@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,11 +63,13 @@ def adapt(
     targets: np.ndarray,
     width: int,
     exclusive: bool = True,
+    tick: Callable[[], None] = lambda: None,
 ) -> Adapted:
     """The most probable head, with no move at all as the middle of its prior.
 
     inputs (rows, `width` coordinates of vectors and then others), prior_logits and targets (rows,
-    labels). How far it may move is chosen on folds of the rows, by log loss.
+    labels). How far it may move is chosen on folds of the rows, by log loss. `tick` is called now
+    and then, and may raise.
     """
     known = Known(
         np.hstack([inputs, np.ones((len(inputs), 1))]),
@@ -75,13 +77,15 @@ def adapt(
         np.asarray(targets, dtype=np.float64),
         exclusive,
     )
-    precision = _chosen(known, width)
+    precision = _chosen(known, width, tick)
+    tick()
     moves = best_moves(known, precision, np.zeros((targets.shape[1], len(precision))))
+    tick()
     temperature = fitted_temperature(known, precision, moves)
     return Adapted(moves[:, :-1], moves[:, -1], temperature, exclusive)
 
 
-def _chosen(known: Known, width: int) -> np.ndarray:
+def _chosen(known: Known, width: int, tick: Callable[[], None]) -> np.ndarray:
     """One over the variance of each input's weight."""
     fold_of = folds_of(known.right)
     judged = range(2 if len(known.right) < FEW else 1)
@@ -91,6 +95,7 @@ def _chosen(known: Known, width: int) -> np.ndarray:
         precision = _precision(known.inputs.shape[1], width, freedom)
         loss = 0.0
         for fold in judged:
+            tick()
             unseen = known.rows(fold_of == fold)
             guess[fold] = best_moves(known.rows(fold_of != fold), precision, guess[fold])
             loss += surprise(unseen.logits(guess[fold]), unseen.right, known.exclusive)

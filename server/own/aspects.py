@@ -47,15 +47,16 @@ class AspectsKind:
         rates = _rates(features.matched, mentioned)
         width = readings.vectors.shape[1]
         inputs, prior = features.mention_inputs(), features.mention_prior(rates)
-        mentions = adapt(inputs, prior, mentioned, width, exclusive=False)
+        mentions = adapt(inputs, prior, mentioned, width, False, reader.tick)
         config = {
             "encoder": reader.version,
             "aspects": aspects,
             "polarities": list(POLARITIES),
             "rates": list(rates),
-            "threshold": _threshold(inputs, prior, mentioned, width),
+            "threshold": _threshold(inputs, prior, mentioned, width, reader),
         }
-        tensors = mentions.tensors("mentions.") | _polarity(features, rows, aspects, width)
+        tensors = mentions.tensors("mentions.")
+        tensors |= _polarity(features, rows, aspects, width, reader)
         return Fitted(tensors, config)
 
     def score(
@@ -96,10 +97,13 @@ def _rates(matched: np.ndarray, mentioned: np.ndarray) -> tuple[float, float]:
     return round(rate(~matched), 6), round(rate(matched), 6)
 
 
-def _threshold(inputs: np.ndarray, prior: np.ndarray, mentioned: np.ndarray, width: int) -> float:
+def _threshold(
+    inputs: np.ndarray, prior: np.ndarray, mentioned: np.ndarray, width: int, reader: Reader
+) -> float:
     """The threshold of best F1 on a fifth of the rows that the others are fitted without."""
     unseen = np.arange(len(inputs)) % FOLDS == 0
-    head = adapt(inputs[~unseen], prior[~unseen], mentioned[~unseen], width, exclusive=False)
+    seen = ~unseen
+    head = adapt(inputs[seen], prior[seen], mentioned[seen], width, False, reader.tick)
     shares = head.predict_proba(inputs[unseen], prior[unseen])
     right = mentioned[unseen] > 0
 
@@ -111,7 +115,11 @@ def _threshold(inputs: np.ndarray, prior: np.ndarray, mentioned: np.ndarray, wid
 
 
 def _polarity(
-    features: Features, rows: Sequence[LabelledRow], aspects: Sequence[str], width: int
+    features: Features,
+    rows: Sequence[LabelledRow],
+    aspects: Sequence[str],
+    width: int,
+    reader: Reader,
 ) -> dict[str, np.ndarray]:
     """Tensors of the polarity head; none where the rows tell no polarity."""
     pairs = [
@@ -125,4 +133,5 @@ def _polarity(
     texts, which, right = (np.array(column) for column in zip(*pairs, strict=True))
     targets = np.eye(len(POLARITIES))[right]
     inputs = features.polarity_inputs(texts, which)
-    return adapt(inputs, features.judged[texts, which], targets, width).tensors("polarity.")
+    prior = features.judged[texts, which]
+    return adapt(inputs, prior, targets, width, tick=reader.tick).tensors("polarity.")

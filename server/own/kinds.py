@@ -63,7 +63,7 @@ class SentimentKind:
         prior = np.log(np.maximum(read.probabilities, 1e-6))
         inputs = np.hstack([read.vectors, prior])
         targets = _one_hot([row.labels[0] for row in rows], labels)
-        adapted = adapt(inputs, prior, targets, read.vectors.shape[1])
+        adapted = adapt(inputs, prior, targets, read.vectors.shape[1], tick=reader.tick)
         return Fitted(adapted.tensors(), {"encoder": reader.version, "labels": list(labels)})
 
     def score(
@@ -92,7 +92,8 @@ class ClassifyKind:
         meant = reader.read([label_reading(label) for label in labels]).vectors
         vectors = reader.read([row.text for row in rows]).vectors
         targets = _one_hot([row.labels[0] for row in rows], labels)
-        moved = adapt(vectors, SCALE * (vectors @ meant.T), targets, vectors.shape[1])
+        prior = SCALE * (vectors @ meant.T)
+        moved = adapt(vectors, prior, targets, vectors.shape[1], tick=reader.tick)
         tensors = {
             "weights": (SCALE * meant + moved.weights) / moved.temperature,
             "intercepts": moved.intercepts / moved.temperature,

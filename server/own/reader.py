@@ -42,6 +42,10 @@ class Reader:
         self.model: Any = engine.encoder()
         self.version = encoder_version(self.model)
 
+    def tick(self) -> None:
+        """Nothing; asked while a head is fitted. Raises: Stopped."""
+        self._progress.step("fitting", 0, 1)
+
     def outcomes(self, texts: Sequence[str]) -> list[Outcome]:
         """What is stored of each text. Raises: Stopped; NotReady."""
         distinct = sorted(dict.fromkeys(texts), key=len)

@@ -13,6 +13,7 @@ import json
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 CARD_FILE, ROWS_FILE, CURRENT_FILE = "card.json", "rows.jsonl", "current.json"
 SHIPPED = "shipped"  # stands in the history for the model that comes with Shopsheet
 NAMELESS = "own"  # name of the one model of a kind that has no names
+PATIENCE_S = 2.0
 _NAME = re.compile(r"\w[\w .-]{0,63}")
 _VERSION = re.compile(r"(\d+)-[0-9a-f]{8}")
 
@@ -115,14 +117,12 @@ class Versions:
         """
         path = self.folder / CURRENT_FILE
         try:
-            text = path.read_text(encoding="utf-8")
-        except OSError:
-            return [SHIPPED]
-        try:
-            history = json.loads(text)["history"]
+            history = json.loads(path.read_text(encoding="utf-8"))["history"]
             if not isinstance(history, list) or not all(isinstance(one, str) for one in history):
                 raise ValueError("history is not a list of versions")
-        except (ValueError, KeyError, TypeError) as error:
+        except FileNotFoundError:
+            return [SHIPPED]
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise ModelFailed(
                 f"{path} cannot be used ({error}), so it is not known which version of "
                 f"{self.title} is in use. Delete it, then say which: shopsheet models use "
@@ -238,7 +238,15 @@ class Versions:
         self.folder.mkdir(parents=True, exist_ok=True)
         fresh = self.folder / f".{CURRENT_FILE}.new"
         fresh.write_text(json.dumps({"history": history}) + "\n", encoding="utf-8", newline="\n")
-        fresh.replace(self.folder / CURRENT_FILE)
+        until = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                fresh.replace(self.folder / CURRENT_FILE)
+                return
+            except PermissionError:  # Windows, while a server is just reading it
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.01)
 
 
 def names_of(home: Path, kind: str) -> list[str]:
