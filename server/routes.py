@@ -30,6 +30,7 @@ SERVICE = "shopsheet"
 HEALTH_KEEP_S = 1.0  # /health needs no token: asking it often must not keep the models busy
 HEALTH_TIMEOUT_S = 5.0
 MAX_ID_CHARS = 200
+LOOPBACK = ("127.0.0.1", "::1")
 ADDIN_SUFFIXES = {".css", ".gif", ".html", ".ico", ".js", ".json", ".map", ".png", ".svg", ".xml"}
 
 
@@ -37,6 +38,12 @@ class TooLarge(BadInput):
     """A request asks for more than the settings allow."""
 
     http_status = 413
+
+
+class FilesFromAfar(BadInput):
+    """Another machine names files of this one."""
+
+    http_status = 403
 
 
 @dataclass(frozen=True)
@@ -87,7 +94,9 @@ def build_routes(
 
     @routes.post("/v1/jobs")
     def start_job() -> Response:
-        job = jobs.submit(_read_json(request.get_data(cache=False)))
+        wanted = _read_json(request.get_data(cache=False))
+        refuse_files_from_afar(wanted, request.remote_addr)
+        job = jobs.submit(wanted)
         response = _json(job.to_json(), 202)
         response.headers["Location"] = f"/v1/jobs/{job.id}"
         return response
@@ -157,6 +166,19 @@ def build_routes(
         return response
 
     return routes
+
+
+def refuse_files_from_afar(wanted: object, address: str | None) -> None:
+    """Nothing. Raises: FilesFromAfar if another machine names files of this one: the token lets
+    colleagues use the models, not the user's folders."""
+    if address in LOOPBACK or not isinstance(wanted, dict):
+        return
+    named = [name for name in ("file", "output") if wanted.get(name)]
+    if named:
+        raise FilesFromAfar(
+            f"{' and '.join(named)} can be named from the server's own machine only. Send rows "
+            "instead."
+        )
 
 
 def read_calls(body: bytes, max_cells: int) -> list[WireCall]:

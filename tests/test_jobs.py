@@ -15,11 +15,13 @@ from flask.testing import FlaskClient
 from jsonschema import Draft202012Validator
 
 from server import jobs as jobs_module
+from server.app import create_app
 from server.engine import Engine
 from server.job_kinds import text_field
 from server.jobs import JobRunner, NoSuchJob, Work
 from server.own.reader import Progress
 from server.settings import Settings
+from tests.conftest import TOKEN
 from tests.test_own_models import aspect_rows, rows
 from udfs.errors import BadInput, NotReady
 
@@ -146,6 +148,23 @@ def test_jobs_are_guarded_as_calls_are(app: Flask, client: FlaskClient) -> None:
     own = {"Origin": "http://localhost:8421", "Host": "localhost:8421"}
     allowed = client.options("/v1/jobs/x", headers=own)
     assert "DELETE" in allowed.headers["Access-Control-Allow-Methods"]
+
+
+def test_another_machine_cannot_name_files_of_this_one(
+    settings: Settings, engine: Engine, tmp_path: Path
+) -> None:
+    app = create_app(settings.changed(host="0.0.0.0"), engine)
+    afar = {"environ_overrides": {"REMOTE_ADDR": "10.0.0.9"}}
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    client = app.test_client()
+    for request in ({**TRAIN, "file": "/etc/passwd"}, {"kind": "score", "output": "/tmp/x.csv"}):
+        response = client.post("/v1/jobs", json=request, headers=headers, **afar)
+        assert response.status_code == 403
+        assert "Send rows instead" in response.get_json()["error"]["message"]
+    request = {**TRAIN, "rows": SENTIMENT_ROWS}
+    response = client.post("/v1/jobs", json=request, headers=headers, **afar)
+    assert response.status_code == 202
+    app.extensions["shopsheet"]["jobs"].close()
 
 
 def test_the_contract_describes_requests_and_answers(client: FlaskClient) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import random
 import shutil
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +106,38 @@ def test_a_worksheet_teaches_a_running_server_what_sentiment_is(
 
 def value_of(path: Path, cell: str) -> Any:
     return openpyxl.load_workbook(path, data_only=True)["My reviews"][cell].value
+
+
+def test_while_versions_change_every_answer_is_of_the_version_that_it_names(
+    own: Settings, engine: Engine, reviews: Path
+) -> None:
+    assert train("sentiment", reviews) == 0
+    versions = Versions(own.home, "sentiment")
+    [version] = versions.all()
+    done = threading.Event()
+    wrong: list[Any] = []
+    seen: set[str] = set()
+
+    def ask() -> None:
+        while not done.is_set():
+            [answer] = engine.calls([("SENTIMENT", ["the colour arrived"])])
+            model = str(answer.model).partition("@")[0]
+            seen.add(model)
+            expected = "positive" if model == "sentiment" else "neutral"
+            if answer.error or answer.value != expected:
+                wrong.append(answer)
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for turn in range(40):
+        versions.use(("shipped", version.id)[turn % 2])
+        time.sleep(0.01)
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+    assert seen == {"sentiment", "encoder"}
 
 
 def test_labels_of_ones_own_answer_under_their_name(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,7 @@ class SheetTable(Table):
         self._rows = rows[1:]
         self.total = len(self._rows)
 
-    def rows(self) -> Any:
+    def rows(self) -> Generator[Row, None, None]:
         width = len(self.columns)
         yield from ([*row, *[None] * width][:width] for row in self._rows)
 

@@ -165,17 +165,13 @@ def show(trained: Trained) -> str:
         )
         return "\n".join(lines)
     lines.append(
-        f"Version {trained.version.id} of {trained.title} is in use. {_how_to_use(trained.title)} "
+        f"Version {trained.version.id} of {trained.title} is in use. {_how_to_use(trained)} "
         f"Take it back with: shopsheet models back {trained.title}"
     )
     return "\n".join(lines)
 
 
-def _how_to_use(title: str) -> str:
-    kind, _, name = title.partition(" ")
-    formula = {
-        "sentiment": "=SHOP.SENTIMENT(A2:A500)",
-        "classify": f'=SHOP.CLASSIFY(A2:A500,"{name}")',
-        "aspects": '=SHOP.ASPECTS(A2:A500,"...")',
-    }[kind]
-    return f"{formula} answers with it."
+def _how_to_use(trained: Trained) -> str:
+    kind, _, name = trained.title.partition(" ")
+    asked = {"classify": f',"{name}"', "aspects": f',"{";".join(list(trained.labels)[:3])}"'}
+    return f"=SHOP.{kind.upper()}(A2:A500{asked.get(kind, '')}) answers with it."
