@@ -18,7 +18,7 @@ from server.guard import Guard
 from server.jobs import JobRunner
 from server.metrics import Metrics
 from server.openapi import build_openapi, render_docs
-from server.own.heads import all_in_use
+from server.own.heads import all_in_use, card_of
 from server.settings import Settings
 from udfs import catalogue
 from udfs.client import SECONDS_PER_CELL
@@ -90,7 +90,11 @@ def build_routes(
 
     @routes.get("/v1/models")
     def models() -> Response:
-        return _json({"models": engine.models(), "own": all_in_use(settings.home)})
+        own = {
+            name: {"version": version_id, "card": card_of(settings.home, name, version_id)}
+            for name, version_id in all_in_use(settings.home).items()
+        }
+        return _json({"models": engine.models(), "own": own})
 
     @routes.post("/v1/jobs")
     def start_job() -> Response:

@@ -15,6 +15,7 @@ import pytest
 import xlsxwriter
 
 from server import cli
+from server.commands.doctor import check_own_models
 from server.engine import Engine
 from server.own.rows import LabelledRow, gather, held_out
 from server.own.versions import Versions
@@ -92,7 +93,8 @@ def test_a_worksheet_teaches_a_running_server_what_sentiment_is(
         [answer] = client.answers([("SENTIMENT", ["the colour arrived"])])
         assert answer.model.startswith(f"sentiment@{trained['version']}+encoder@")
         models = client.get("/v1/models")
-        assert models["own"] == {"sentiment": trained["version"]}
+        assert models["own"]["sentiment"]["version"] == trained["version"]
+        assert models["own"]["sentiment"]["card"]["scores"] == trained["scores"]
         assert cli.main(["models", "back", "sentiment"]) == 0
         assert "comes with Shopsheet answers now" in capsys.readouterr().out
         [answer] = client.answers([("SENTIMENT", ["the colour arrived"])])
@@ -209,7 +211,9 @@ def test_the_same_rows_in_any_order_make_the_same_bytes(
     assert train("sentiment", reviews) == 0
     [first] = Versions(own.home, "sentiment").all()
     assert train("sentiment", reviews) == 0
-    assert len(Versions(own.home, "sentiment").all()) == 1  # the same again is no new version
+    [same] = Versions(own.home, "sentiment").all()  # the same again is no new version
+    assert same == first
+    assert same.card["before"] == "shipped"
     shuffled = rows("positive", "negative")
     random.Random(3).shuffle(shuffled)
     monkeypatch.setenv("SHOPSHEET_HOME", str(tmp_path / "elsewhere"))
@@ -229,6 +233,10 @@ def test_a_head_of_another_encoder_says_how_to_fit_it_again(
     assert train("classify", reviews, "--name", "kinds of") == 0
     other = build_tiny_encoder(tmp_path / "other", seed=8)
     monkeypatch.setenv("SHOPSHEET_ENCODER", str(other))
+    finding = check_own_models(own.changed(encoder_folder=other))
+    assert finding.mark == "problem"
+    assert "shopsheet train" in finding.text
+    assert check_own_models(own).text.startswith("sentiment@1-")
     with Engine(own.changed(encoder_folder=other)) as engine:
         with pytest.raises(BadInput, match="Fit it anew: shopsheet train sentiment --again"):
             engine.call("SENTIMENT", "the colour arrived")

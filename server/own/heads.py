@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from server.own.adapt import Adapted
-from server.own.versions import NAMELESS, Versions, names_of, refit_command
+from server.own.versions import DAMAGED, NAMELESS, Versions, names_of, refit_command
 from server.semantics.few_shot import Head
 from server.semantics.recent import Recent
 from server.topic_models import encoder_version
@@ -139,7 +139,7 @@ def named_in_use(home: Path, name: str) -> InUse:
         raise BadInput(
             f"labels holds 1, and there are no saved labels {short(name)}; saved: {saved}. Give "
             'two or more labels, as a range or as "price;quality", or save some with: shopsheet '
-            f"train classify FILE --text NAME --label NAME --name {name}"
+            "train classify FILE --text NAME --label NAME --name NAME"
         )
     return found
 
@@ -153,7 +153,14 @@ def all_in_use(home: Path) -> dict[str, str]:
             try:
                 version_id = versions.current()
             except ModelFailed:  # a call that needs it says so
-                version_id = "damaged"
+                version_id = DAMAGED
             if version_id is not None:
                 found[versions.signature] = version_id
     return found
+
+
+def card_of(home: Path, signature: str, version_id: str) -> dict[str, Any]:
+    """What a version learnt from and how well it does; empty where that cannot be told."""
+    if version_id == DAMAGED:
+        return {}
+    return Versions(home, *signature.split("/", 1)).get(version_id).card

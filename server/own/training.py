@@ -88,7 +88,8 @@ def train(
     # The scores are those of the saved bytes, which are what will answer.
     fresh = versions.save(fitted.tensors, fitted.config, card, to_lines(data.rows))
     scores = kind.score(reader, load_version(versions, fresh.id).head, measured)
-    version = versions.describe(fresh.id, {**card, "scores": scores})
+    is_new = "scores" not in fresh.card  # the same rows again give the same version
+    version = versions.describe(fresh.id, {**card, "scores": scores}) if is_new else fresh
     progress.step("measuring", 1, 1)
     is_worse = scores[kind.measure] < scores_before[kind.measure]
     if force or not is_worse:

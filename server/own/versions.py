@@ -30,6 +30,7 @@ FORMAT_VERSION = 1
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 CARD_FILE, ROWS_FILE, CURRENT_FILE = "card.json", "rows.jsonl", "current.json"
 SHIPPED = "shipped"  # stands in the history for the model that comes with Shopsheet
+DAMAGED = "damaged"  # stands for the version where it cannot be told
 NAMELESS = "own"  # name of the one model of a kind that has no names
 PATIENCE_S = 2.0
 _NAME = re.compile(r"\w[\w .-]{0,63}")
