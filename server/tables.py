@@ -361,12 +361,12 @@ class XlsxTable(Table):
         from openpyxl import load_workbook
         from openpyxl.utils.exceptions import InvalidFileException
 
+        # What openpyxl cannot keep, we do not need; it speaks of it while rows are read, too.
+        warnings.filterwarnings("ignore", category=UserWarning, module=r"openpyxl\.")
         stream = self.path.open("rb")
         with closing(stream):
             try:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")  # what openpyxl cannot keep, we do not need
-                    book = load_workbook(stream, read_only=True, data_only=True)
+                book = load_workbook(stream, read_only=True, data_only=True)
             except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError) as error:
                 raise BadInput(
                     f"{self.path.name} is not a workbook that can be read ({error}). If it has a "

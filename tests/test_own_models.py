@@ -149,6 +149,7 @@ def test_labels_of_ones_own_answer_under_their_name(
     assert train("classify", file, "--name", "mails") == 0
     said = capsys.readouterr().out
     assert "| accuracy | 1.0000 |" in said
+    assert "rows are held out: the accuracy is between 0." in said
     assert '=SHOP.CLASSIFY(A2:A500,"mails")' in said
     texts = [["colour of the box ok"], ["late and bad"], [None]]
     assert engine.call("CLASSIFY", texts, "mails") == [["Lob"], ["Ärger"], [""]]

@@ -13,7 +13,10 @@ from server.own.reader import Progress, Reader
 from server.own.rows import Labelled, LabelledRow, held_out, to_lines
 from server.own.scores import Scores
 from server.own.versions import Version, Versions
+from server.topic_drift import wilson
 from udfs.errors import BadInput
+
+MANY = 400  # held-out rows from which on chance matters little
 
 
 @dataclass(frozen=True)
@@ -96,8 +99,20 @@ def train(
         versions.use(version.id)
     return Trained(
         version, versions.title, versions.current() == version.id, is_worse, len(data.rows),
-        len(measured), scores, before, scores_before, labels, data.notes,
+        len(measured), scores, before, scores_before, labels,
+        (*data.notes, *how_sure(scores, len(measured))),
     )  # fmt: skip
+
+
+def how_sure(scores: Scores, rows: int) -> list[str]:
+    """A note on how far chance may move the accuracy, where few rows were held out."""
+    if "accuracy" not in scores or rows >= MANY:
+        return []
+    chance = wilson(round(scores["accuracy"] * rows), rows)
+    return [
+        f"Only {rows:,} rows are held out: the accuracy is between {chance.lo:.2f} and "
+        f"{chance.hi:.2f} with 95 % confidence."
+    ]
 
 
 def score_in_use(

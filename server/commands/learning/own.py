@@ -113,7 +113,15 @@ def read_rows(args: argparse.Namespace, kind: str) -> Labelled:
         )
     table = open_table(args.file, args.sheet, args.encoding, args.area)
     columns = Columns.of(kind, vars(args))
-    data = rows_in(table, kind, columns)
+    try:
+        data = rows_in(table, kind, columns)
+    except BadInput as error:
+        if args.area or not hasattr(table, "sheet") or len(table.columns) > 1:
+            raise
+        raise BadInput(
+            f"{error.message} If a title stands above them, name the cells: --range "
+            f"\"'{table.sheet}'!A3:H500\""
+        ) from error
     return without_rare(data) if args.skip_rare else data
 
 
