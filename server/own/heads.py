@@ -115,7 +115,7 @@ def load_version(versions: Versions, version_id: str) -> InUse:
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise ModelFailed(
                 f"Version {version_id} of {versions.title} cannot be used ({error}). Go back to "
-                f"the one before with: shopsheet models back {versions.title}"
+                f"the one before with: shopsheet models back {versions.typed}"
             ) from error
 
     return _heads.get((versions.folder, version_id), read)

@@ -25,6 +25,7 @@ class Trained:
 
     version: Version
     title: str
+    typed: str  # the title as a command line takes it
     is_used: bool
     is_worse: bool
     rows: int
@@ -98,7 +99,7 @@ def train(
     if force or not is_worse:
         versions.use(version.id)
     return Trained(
-        version, versions.title, versions.current() == version.id, is_worse, len(data.rows),
+        version, versions.title, versions.typed, versions.current() == version.id, is_worse, len(data.rows),
         len(measured), scores, before, scores_before, labels,
         (*data.notes, *how_sure(scores, len(measured))),
     )  # fmt: skip

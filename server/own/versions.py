@@ -79,6 +79,11 @@ class Versions:
         return self.kind if self.name == NAMELESS else f"{self.kind} {self.name}"
 
     @property
+    def typed(self) -> str:
+        """The title as a command line takes it."""
+        return self.kind if self.name == NAMELESS else f'{self.kind} "{self.name}"'
+
+    @property
     def signature(self) -> str:
         """What results carry before the version: "sentiment" or "classify/returns"."""
         return self.title.replace(" ", "/", 1)
@@ -127,7 +132,7 @@ class Versions:
             raise ModelFailed(
                 f"{path} cannot be used ({error}), so it is not known which version of "
                 f"{self.title} is in use. Delete it, then say which: shopsheet models use "
-                f"{self.title} VERSION"
+                f"{self.typed} VERSION"
             ) from error
         return history or [SHIPPED]
 
@@ -225,7 +230,7 @@ class Versions:
         except (OSError, ValueError, SafetensorError) as error:
             raise ModelFailed(
                 f"Version {version_id} of {self.title} in {folder} cannot be used ({error}). Go "
-                f"back to the one before with: shopsheet models back {self.title}"
+                f"back to the one before with: shopsheet models back {self.typed}"
             ) from error
         if config.get("format_version") != FORMAT_VERSION:
             raise ModelFailed(

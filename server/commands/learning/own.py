@@ -169,12 +169,12 @@ def show(trained: Trained) -> str:
         lines.append(
             f"Version {trained.version.id} of {trained.title} is worse than {trained.before}, so "
             "it is kept but not used. Use it all the same with: shopsheet models use "
-            f"{trained.title} {trained.version.id}"
+            f"{trained.typed} {trained.version.id}"
         )
         return "\n".join(lines)
     lines.append(
         f"Version {trained.version.id} of {trained.title} is in use. {_how_to_use(trained)} "
-        f"Take it back with: shopsheet models back {trained.title}"
+        f"Take it back with: shopsheet models back {trained.typed}"
     )
     return "\n".join(lines)
 
