@@ -99,10 +99,19 @@ def train(
     if force or not is_worse:
         versions.use(version.id)
     return Trained(
-        version, versions.title, versions.typed, versions.current() == version.id, is_worse, len(data.rows),
-        len(measured), scores, before, scores_before, labels,
-        (*data.notes, *how_sure(scores, len(measured))),
-    )  # fmt: skip
+        version=version,
+        title=versions.title,
+        typed=versions.typed,
+        is_used=versions.current() == version.id,
+        is_worse=is_worse,
+        rows=len(data.rows),
+        held_out=len(measured),
+        scores=scores,
+        before=before,
+        scores_before=scores_before,
+        labels=labels,
+        notes=(*data.notes, *how_sure(scores, len(measured))),
+    )
 
 
 def how_sure(scores: Scores, rows: int) -> list[str]:
