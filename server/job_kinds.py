@@ -1,4 +1,7 @@
-"""The jobs that can be asked for over HTTP: fitting models to the user's rows, scoring a file."""
+"""The jobs that can be asked for over HTTP: fitting models to the user's rows, scoring a file.
+
+A further kind is one more entry of JOB_KINDS; the contract and the checks of its fields follow.
+"""
 
 from __future__ import annotations
 
