@@ -116,8 +116,11 @@ CHINESE: dict[str, str] = {
     "Each text under labels of your own, by what it means; a few examples sharpen it.": (
         "按您自己的标签、依据含义为每条文本分类；少量示例会更准。"
     ),
-    'The labels to choose from: a range with one in each cell, or "price;quality".': (
-        "可选的标签：一个区域（每格一个），或写成“价格;质量”。"
+    "The labels to choose from, two or more: a range with one in each cell, or "
+    '"price;quality". Or the name of saved labels (see shopsheet train): then descriptions and '
+    "examples are left out.": (
+        "可选的标签，至少两个：一个区域（每格一个），或写成“价格;质量”。也可以是已保存标签的名称"
+        "（见 shopsheet train），此时不填 descriptions 和 examples。"
     ),
     "What each label is about, in a few words: as many as labels, in their order. It helps "
     "where a label alone says little.": (

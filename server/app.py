@@ -12,6 +12,8 @@ from werkzeug.exceptions import HTTPException
 
 from server.engine import CallAbandoned, Engine
 from server.guard import Guard, server_token
+from server.job_kinds import JOB_KINDS
+from server.jobs import JobRunner
 from server.metrics import Metrics
 from server.routes import build_routes
 from server.settings import Settings
@@ -33,7 +35,8 @@ def create_app(settings: Settings, engine: Engine) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     guard = Guard(settings, server_token(settings))
     metrics = Metrics(engine)
-    app.extensions["shopsheet"] = {"metrics": metrics}
+    jobs = JobRunner(engine, settings, JOB_KINDS)
+    app.extensions["shopsheet"] = {"metrics": metrics, "jobs": jobs}
 
     @app.before_request
     def check() -> Response | None:
@@ -101,7 +104,7 @@ def create_app(settings: Settings, engine: Engine) -> Flask:
         )
         return _error("#N/A", message, 500)
 
-    app.register_blueprint(build_routes(settings, engine, guard, metrics))
+    app.register_blueprint(build_routes(settings, engine, guard, metrics, jobs))
     return app
 
 

@@ -215,6 +215,24 @@ class Engine:
             self._serve(capability, mine, use_store, deadline, cancelled)
         return answers
 
+    def encoder(self) -> Any:
+        """The encoder, once it has loaded. Raises: NotReady."""
+        return self._ready_worker("encoder", time.monotonic() + self.settings.call_timeout_s)[1]
+
+    def read(self, texts: Sequence[str]) -> list[Outcome]:
+        """What the encoder reads in each text, as it is stored (server/capabilities/reading.py).
+
+        Raises: NotReady.
+        """
+        deadline = time.monotonic() + self.settings.call_timeout_s
+        reading = CAPABILITIES["sentiment"]
+        worker, model = self._ready_worker(reading.model, deadline)
+        keys = _key_maker(reading, model, {}).keys(texts)
+        operation = reading.operation({})
+        wanted = {key: (text, operation) for key, text in zip(keys, texts, strict=True)}
+        outcomes, _ = self._outcomes(worker, model, reading, wanted, True, deadline, lambda: False)
+        return [outcomes[key] for key in keys]
+
     def _bind(
         self, answer: Answer, name: str, raw_args: Sequence[object], knowledge: Knowledge
     ) -> _Work:
@@ -248,9 +266,7 @@ class Engine:
             keyed: dict[bytes, tuple[str, Operation]] = {}
             for place, items in items_of.items():
                 w = work[place]
-                maker = KeyMaker(
-                    capability.stored_as, f"{identity}/{model.backend}", *capability.options(w.args)
-                )
+                maker = _key_maker(capability, model, w.args)
                 asked = [item for item in items if item is not None]
                 keys = maker.keys(asked)
                 operation = capability.operation(w.args)
@@ -259,18 +275,12 @@ class Engine:
                 )
                 left = iter(keys)
                 w.keys += [None if item is None else next(left) for item in items]
-            wanted = [key for key in keyed if key not in outcomes]
-            if use_store:
-                outcomes.update(self._stored(capability, model, wanted))
-            missing = [key for key in wanted if key not in outcomes]
-            # Texts of about the same length make cheap batches, so they are queued together.
-            missing.sort(key=lambda key: cost_of(keyed[key][0]))
-            for operation in dict.fromkeys(keyed[key][1] for key in missing):
-                fresh = {key: keyed[key][0] for key in missing if keyed[key][1] == operation}
-                outcomes.update(
-                    self._computed(worker, operation, fresh, use_store, deadline, cancelled)
-                )
-            computed.update(missing)
+            wanted = {key: one for key, one in keyed.items() if key not in outcomes}
+            found, fresh = self._outcomes(
+                worker, model, capability, wanted, use_store, deadline, cancelled
+            )
+            outcomes.update(found)
+            computed.update(fresh)
 
         read({place: w.items for place, w in enumerate(work)})
         further: dict[int, Sequence[str]] = {}
@@ -285,6 +295,26 @@ class Engine:
         for w in work:
             if w.answer.error is None:
                 self._answer(w, model, identity, outcomes, computed)
+
+    def _outcomes(
+        self,
+        worker: Worker[Any],
+        model: ModelLike,
+        capability: Capability,
+        wanted: Mapping[bytes, tuple[str, Operation]],
+        use_store: bool,
+        deadline: float,
+        cancelled: Callable[[], bool],
+    ) -> tuple[dict[bytes, Outcome], set[bytes]]:
+        """The outcome of each item by its key, and which of them the store did not hold."""
+        outcomes = self._stored(capability, model, list(wanted)) if use_store else {}
+        missing = [key for key in wanted if key not in outcomes]
+        # Texts of about the same length make cheap batches, so they are queued together.
+        missing.sort(key=lambda key: cost_of(wanted[key][0]))
+        for operation in dict.fromkeys(wanted[key][1] for key in missing):
+            fresh = {key: wanted[key][0] for key in missing if wanted[key][1] == operation}
+            outcomes |= self._computed(worker, operation, fresh, use_store, deadline, cancelled)
+        return outcomes, set(missing)
 
     def _ready_worker(self, name: str, deadline: float) -> tuple[Worker[Any], ModelLike]:
         worker = self.workers[name]
@@ -353,7 +383,8 @@ class Engine:
         asked = sum(key is not None for key in w.keys)
         fresh = sum(key in computed for key in w.keys) if computed else 0
         self._count(w.function.name, model=fresh, store=asked - fresh, none=len(w.keys) - asked)
-        w.answer.model = identity + knowledge_suffix(w.capability, w.args.get(KNOWLEDGE))
+        signed = w.capability.signed(identity, w.args)
+        w.answer.model = signed + knowledge_suffix(w.capability, w.args.get(KNOWLEDGE))
         late = sum(isinstance(outcome, NotReady) for outcome in mine)
         if late:
             down = next(outcome for outcome in mine if isinstance(outcome, NotReady))
@@ -500,6 +531,11 @@ def load_shipped_encoder(settings: Settings) -> EncoderLike:
 def model_name(name: str, model: ModelLike) -> str:
     """Name and version as results carry them: encoder@2026.11-ab12cd34."""
     return f"{name}@{model.version}"
+
+
+def _key_maker(capability: Capability, model: ModelLike, args: Mapping[str, Any]) -> KeyMaker:
+    identity = f"{model_name(capability.model, model)}/{model.backend}"
+    return KeyMaker(capability.stored_as, identity, *capability.options(args))
 
 
 def _check_encoder(encoder: EncoderLike) -> None:

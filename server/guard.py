@@ -81,7 +81,7 @@ class Guard:
     def preflight(self, request: Request) -> Response:
         """The answer to a browser that asks whether a page may call."""
         response = Response(status=204)
-        response.headers["Access-Control-Allow-Methods"] = "GET, POST"
+        response.headers["Access-Control-Allow-Methods"] = "GET, POST, DELETE"
         response.headers["Access-Control-Allow-Headers"] = (
             "Authorization, Cache-Control, Content-Type"
         )

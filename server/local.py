@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from server.running import look
 from server.settings import Settings
 from udfs.client import DEFAULT_URL, Client
 from udfs.errors import ShopsheetError
+
+if TYPE_CHECKING:
+    from server.engine import Engine
 
 LONG_TIMEOUT_S = 900.0  # a column takes longer than a cell
 
@@ -81,7 +84,13 @@ def open_caller(settings: Settings, use_store: bool = True) -> Iterator[Caller]:
     with Engine(settings) as engine:
         engine.wait_ready(settings.load_timeout_s)
 
-        def answers(calls: Sequence[tuple[str, Sequence[Any]]]) -> Sequence[AnswerLike]:
-            return engine.calls(calls, use_store=use_store)
+        yield engine_caller(engine, "this process", use_store)
 
-        yield _Caller("this process", answers)
+
+def engine_caller(engine: Engine, where: str, use_store: bool = True) -> Caller:
+    """A caller for an engine of this process; `where` says so to a person."""
+
+    def answers(calls: Sequence[tuple[str, Sequence[Any]]]) -> Sequence[AnswerLike]:
+        return engine.calls(calls, use_store=use_store)
+
+    return _Caller(where, answers)

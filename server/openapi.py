@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from server.jobs import JobKind
 from server.settings import Settings
 from udfs.client import SECONDS_PER_CELL
 from udfs.function import NAMESPACE, Function
@@ -17,9 +18,11 @@ _ERROR = {"$ref": "#/components/schemas/Error"}
 _JSON = "application/json"
 
 
-def build_openapi(functions: Iterable[Function], settings: Settings) -> dict[str, Any]:
+def build_openapi(
+    functions: Iterable[Function], settings: Settings, job_kinds: Iterable[JobKind] = ()
+) -> dict[str, Any]:
     """The contract as a JSON object."""
-    functions = list(functions)
+    functions, job_kinds = list(functions), list(job_kinds)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -36,7 +39,7 @@ def build_openapi(functions: Iterable[Function], settings: Settings) -> dict[str
         },
         "servers": [{"url": "/"}],
         "security": [{"token": []}],
-        "paths": _paths(functions),
+        "paths": {**_paths(functions), **_job_paths()},
         "components": {
             "securitySchemes": {
                 "token": {
@@ -46,7 +49,7 @@ def build_openapi(functions: Iterable[Function], settings: Settings) -> dict[str
                 }
             },
             "responses": _responses(),
-            "schemas": _schemas(functions),
+            "schemas": {**_schemas(functions), **_job_schemas(job_kinds)},
         },
     }
 
@@ -138,6 +141,47 @@ def _paths(functions: list[Function]) -> dict[str, Any]:
     }
 
 
+def _job_paths() -> dict[str, Any]:
+    job = {"content": {_JSON: {"schema": {"$ref": "#/components/schemas/Job"}}}}
+    job_id = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
+    request = {"kind": "train classify", "file": "/home/me/mails.xlsx", "text": "Mail",
+               "label": "Topic", "name": "mails"}  # fmt: skip
+    started = {
+        "operationId": "startJob",
+        "summary": "Start long work: fit a model to labelled rows, score a file.",
+        "description": "One job runs at a time. Ask for it until it is done.",
+        "requestBody": {
+            "required": True,
+            "content": {
+                _JSON: {"schema": {"$ref": "#/components/schemas/JobRequest"}, "example": request}
+            },
+        },
+        "responses": {
+            "202": {"description": "The job, which waits or runs.", **job},
+            **_refusals("400", "401", "403", "413", "503"),
+        },
+    }
+    shown = {"description": "The job: its state, how far it is, its result or error.", **job}
+    one = {
+        "get": {
+            "operationId": "job",
+            "summary": "How far a job is, and its result.",
+            "parameters": [job_id],
+            "responses": {"200": shown, **_refusals("401", "403", "404")},
+        },
+        "delete": {
+            "operationId": "cancelJob",
+            "summary": "Cancel a job; one that is over stays as it is.",
+            "parameters": [job_id],
+            "responses": {"202": shown, **_refusals("401", "403", "404")},
+        },
+    }
+    return {
+        "/v1/jobs": {"post": started, "get": _read("jobs", "All jobs since the server started.")},
+        "/v1/jobs/{id}": one,
+    }
+
+
 def _read(operation: str, summary: str) -> dict[str, Any]:
     refusals = ("403", "503") if operation in ("health", "openapi") else ("401", "403", "503")
     return {
@@ -157,6 +201,7 @@ _REFUSALS = {
     "400": ("Malformed", "The body has not the form of a request."),
     "401": ("NoToken", "The token is missing or wrong."),
     "403": ("Forbidden", "The Host header names another machine, or a page elsewhere is calling."),
+    "404": ("NotFound", "There is nothing of that id."),
     "413": ("TooLarge", "Too many bytes or cells."),
     "503": ("Busy", "Loading or overloaded: try again after Retry-After seconds."),
 }
@@ -236,6 +281,40 @@ def _schemas(functions: list[Function]) -> dict[str, Any]:
             },
         },
         **{f.name: _call_schema(f, call_id) for f in functions},
+    }
+
+
+def _job_schemas(kinds: Iterable[JobKind]) -> dict[str, Any]:
+    requests = [
+        {
+            "type": "object",
+            "title": kind.name,
+            "description": kind.summary,
+            "required": ["kind", *kind.required],
+            "properties": {"kind": {"const": kind.name}, **kind.fields},
+            "additionalProperties": False,
+        }
+        for kind in kinds
+    ]
+    number = {"type": "integer"}
+    return {
+        "JobRequest": {"oneOf": requests},
+        "Job": {
+            "type": "object",
+            "required": ["id", "kind", "state", "progress"],
+            "properties": {
+                "id": {"type": "string"},
+                "kind": {"type": "string"},
+                "state": {"enum": ["queued", "running", "done", "failed", "cancelled"]},
+                "progress": {
+                    "type": "object",
+                    "properties": {"step": {"type": "string"}, "done": number, "total": number},
+                },
+                "seconds": {"type": "number"},
+                "result": {"type": "object"},
+                "error": {"$ref": "#/components/schemas/Error/properties/error"},
+            },
+        },
     }
 
 
@@ -322,7 +401,8 @@ def _route_section(path: str, method: str, operation: dict[str, Any]) -> str:
     text = f"<h3><code>{method.upper()} {_text(path)}</code>{token}</h3>"
     text += f"<p>{_text(operation['summary'])} {_text(operation.get('description', ''))}</p>"
     body = operation.get("requestBody", {}).get("content", {}).get(_JSON, {})
-    answer = operation["responses"]["200"].get("content", {}).get(_JSON, {})
+    done = operation["responses"].get("200") or operation["responses"]["202"]
+    answer = done.get("content", {}).get(_JSON, {})
     for shown in (body, answer):
         if "example" in shown:
             example = json.dumps(shown["example"], ensure_ascii=False, indent=1)

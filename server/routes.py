@@ -16,9 +16,11 @@ from werkzeug.exceptions import NotFound
 
 from server.engine import Answer, CallAbandoned, Engine
 from server.guard import Guard
+from server.jobs import JobRunner
 from server.knowledge.shelf import ShelfState
 from server.metrics import Metrics
 from server.openapi import build_openapi, render_docs
+from server.own.heads import all_in_use, card_of
 from server.settings import Settings
 from udfs import catalogue
 from udfs.client import SECONDS_PER_CELL
@@ -30,6 +32,7 @@ SERVICE = "shopsheet"
 HEALTH_KEEP_S = 1.0  # /health needs no token: asking it often must not keep the models busy
 HEALTH_TIMEOUT_S = 5.0
 MAX_ID_CHARS = 200
+LOOPBACK = ("127.0.0.1", "::1")
 ADDIN_SUFFIXES = {".css", ".gif", ".html", ".ico", ".js", ".json", ".map", ".png", ".svg", ".xml"}
 
 
@@ -37,6 +40,12 @@ class TooLarge(BadInput):
     """A request asks for more than the settings allow."""
 
     http_status = 413
+
+
+class FilesFromAfar(BadInput):
+    """Another machine names files of this one."""
+
+    http_status = 403
 
 
 @dataclass(frozen=True)
@@ -54,11 +63,13 @@ class WireCall:
         return 1 + sum(len(row) if isinstance(row, list) else 1 for arg in ranges for row in arg)
 
 
-def build_routes(settings: Settings, engine: Engine, guard: Guard, metrics: Metrics) -> Blueprint:
+def build_routes(
+    settings: Settings, engine: Engine, guard: Guard, metrics: Metrics, jobs: JobRunner
+) -> Blueprint:
     """The routes of one server."""
     routes = Blueprint("routes", __name__)
     health = _HealthCheck(engine)
-    contract = build_openapi(catalogue.FUNCTIONS.values(), settings)
+    contract = build_openapi(catalogue.FUNCTIONS.values(), settings, jobs.kinds.values())
 
     @routes.post("/v1/calls")
     def calls() -> Response:
@@ -81,7 +92,32 @@ def build_routes(settings: Settings, engine: Engine, guard: Guard, metrics: Metr
 
     @routes.get("/v1/models")
     def models() -> Response:
-        return _json({"models": engine.models(), "knowledge": engine.knowledge_state()})
+        own = {
+            name: {"version": version_id, "card": card_of(settings.home, name, version_id)}
+            for name, version_id in all_in_use(settings.home).items()
+        }
+        return _json({"models": engine.models(), "own": own, "knowledge": engine.knowledge_state()})
+
+    @routes.post("/v1/jobs")
+    def start_job() -> Response:
+        wanted = _read_json(request.get_data(cache=False))
+        refuse_files_from_afar(wanted, request.remote_addr)
+        job = jobs.submit(wanted)
+        response = _json(job.to_json(), 202)
+        response.headers["Location"] = f"/v1/jobs/{job.id}"
+        return response
+
+    @routes.get("/v1/jobs")
+    def all_jobs() -> Response:
+        return _json({"jobs": [job.to_json() for job in jobs.all()]})
+
+    @routes.get("/v1/jobs/<job_id>")
+    def one_job(job_id: str) -> Response:
+        return _json(jobs.get(job_id).to_json())
+
+    @routes.delete("/v1/jobs/<job_id>")
+    def cancel_job(job_id: str) -> Response:
+        return _json(jobs.cancel(job_id).to_json(), 202)
 
     @routes.get("/health")
     def healthy() -> Response:
@@ -147,6 +183,19 @@ def _knowledge_word(state: ShelfState) -> str:
     if state.problem:
         return "problem"
     return "in use" if state.knowledge else "none"
+
+
+def refuse_files_from_afar(wanted: object, address: str | None) -> None:
+    """Nothing. Raises: FilesFromAfar if another machine names files of this one: the token lets
+    colleagues use the models, not the user's folders."""
+    if address in LOOPBACK or not isinstance(wanted, dict):
+        return
+    named = [name for name in ("file", "output") if wanted.get(name)]
+    if named:
+        raise FilesFromAfar(
+            f"{' and '.join(named)} can be named from the server's own machine only. Send rows "
+            "instead."
+        )
 
 
 def read_calls(body: bytes, max_cells: int) -> list[WireCall]:

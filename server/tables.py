@@ -78,11 +78,14 @@ class Table(ABC):
         )
 
 
-def open_table(path: Path, sheet: str | None = None, encoding: str | None = None) -> Table:
+def open_table(
+    path: Path, sheet: str | None = None, encoding: str | None = None, area: str | None = None
+) -> Table:
     """The table in a file.
 
-    sheet: name of a worksheet, the first by default. encoding: of a csv or tsv file; by default
-    UTF-8, UTF-16 with a mark, or GB18030 where the file shows that it is.
+    sheet: name of a worksheet, the first by default. area: a range of it such as "A1:B500" or
+    "Sheet1!A:B", whose first row that holds something is the header. encoding: of a csv or
+    tsv file; by default UTF-8, UTF-16 with a mark, or GB18030 where the file shows that it is.
     Raises: BadInput saying what is wrong with the file.
     """
     kind = file_format(path)
@@ -90,11 +93,13 @@ def open_table(path: Path, sheet: str | None = None, encoding: str | None = None
         raise BadInput(f"There is no file {path}.")
     if sheet is not None and kind != "xlsx":
         raise BadInput(f"{path.name} has no sheets; --sheet is for xlsx files.")
+    if area is not None and kind != "xlsx":
+        raise BadInput(f"{path.name} has no cells with addresses; --range is for xlsx files.")
     if encoding is not None and kind not in ("csv", "tsv"):
         raise BadInput(f"{path.name} says itself how it is encoded; --encoding is for csv files.")
     try:
         if kind == "xlsx":
-            return XlsxTable(path, sheet)
+            return XlsxTable(path, *read_area(area, sheet))
         if kind == "parquet":
             return ParquetTable(path)
         return DelimitedTable(path, encoding)
@@ -263,11 +268,37 @@ class _Sloppy(Exception):
 # Workbooks
 
 
+Bounds = tuple[int | None, int | None, int | None, int | None]  # first and last column and row
+
+
+def read_area(area: str | None, sheet: str | None = None) -> tuple[str | None, Bounds | None]:
+    """Sheet and bounds of a range such as "A1:B500", "Sheet1!A:B" or "'My sheet'!$A$1:$B$9".
+
+    Raises: BadInput if it is no range, or of another sheet than `sheet`.
+    """
+    from openpyxl.utils.cell import range_boundaries
+
+    if area is None:
+        return sheet, None
+    name, _, cells = area.rpartition("!")
+    name = name.strip().removeprefix("'").removesuffix("'").replace("''", "'")
+    if sheet and name and sheet != name:
+        raise BadInput(f"--range is on sheet {name!r} and --sheet is {sheet!r}; give one of them.")
+    try:
+        left, top, right, bottom = range_boundaries(cells.strip().upper())
+    except (ValueError, TypeError) as error:
+        raise BadInput(
+            f"--range is {area!r}; expected a range such as A1:B500, Sheet1!A1:B500 or A:B."
+        ) from error
+    return name or sheet, (left, right, top, bottom)
+
+
 class XlsxTable(Table):
     """A worksheet: its first row that holds something is the header. Formulas give their values."""
 
-    def __init__(self, path: Path, sheet: str | None = None) -> None:
+    def __init__(self, path: Path, sheet: str | None = None, bounds: Bounds | None = None) -> None:
         self.path = path
+        self.bounds: Bounds = bounds or (None, None, None, None)
         self.notes = []
         with _workbook(self.path) as book:
             names = [ws.title for ws in book.worksheets]
@@ -313,7 +344,8 @@ class XlsxTable(Table):
             ws = book[self.sheet]
             ws.reset_dimensions()
             started = False
-            for cells in ws.iter_rows():
+            left, right, top, bottom = self.bounds
+            for cells in ws.iter_rows(min_col=left, max_col=right, min_row=top, max_row=bottom):
                 row: Row = [_cell_value(cell) for cell in cells]
                 while row and row[-1] is None:
                     row.pop()
@@ -336,12 +368,12 @@ def _workbook(path: Path) -> Generator[Any, None, None]:
     from openpyxl import load_workbook
     from openpyxl.utils.exceptions import InvalidFileException
 
+    # What openpyxl cannot keep, we do not need; it speaks of it while rows are read, too.
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"openpyxl\.")
     stream = path.open("rb")
     with closing(stream):
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # what openpyxl cannot keep, we do not need
-                book = load_workbook(stream, read_only=True, data_only=True)
+            book = load_workbook(stream, read_only=True, data_only=True)
         except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError) as error:
             raise BadInput(
                 f"{path.name} is not a workbook that can be read ({error}). If it has a "

@@ -414,6 +414,36 @@ def test_an_old_answer_counts_only_with_the_knowledge_file_that_it_came_from(she
     assert len(sheet.posted) == 2
 
 
+def test_answers_are_dropped_when_a_model_of_the_users_own_comes_or_goes(sheet: Sheet) -> None:
+    """Answers of "classify/a@1+encoder@..." hold beside those of the encoder alone."""
+    sheet.values(one_cell("first"))
+    sheet.limit(modelCheckMs=0)
+    own: dict[str, Any] = {}
+
+    def answered(route: Any) -> None:
+        response = route.fetch()
+        route.fulfill(response=response, json={**response.json(), "own": own})
+
+    def by_own(route: Any) -> None:
+        response = route.fetch()
+        body = response.json()
+        for result in body["results"]:
+            result["model"] = "classify/a@1-ab12cd34+" + result["model"]
+        route.fulfill(response=response, json=body)
+
+    sheet.page.route(MODELS, answered)
+    sheet.values(one_cell("first"))
+    assert len(sheet.posted) == 1
+    own["classify/a"] = "1-ab12cd34"
+    sheet.on_calls(by_own)
+    sheet.values(one_cell("first"))
+    sheet.values(one_cell("first"))
+    assert len(sheet.posted) == 2
+    own["classify/a"] = "2-ab12cd34"
+    sheet.values(one_cell("first"))
+    assert len(sheet.posted) == 3
+
+
 def test_an_old_answer_holds_when_the_server_is_gone(sheet: Sheet) -> None:
     first = sheet.values(one_cell("first"))
     sheet.limit(modelCheckMs=0)

@@ -120,8 +120,10 @@ def test_an_empty_label_with_an_empty_description_is_no_label(engine: Engine) ->
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (("x", "one"), "labels holds 1; expected .* at least 2"),
+        (("x", "one"), "labels holds 1, and there are no saved labels 'one'; saved: none yet"),
         (("x", [[None], ["a"]]), "labels holds 1"),
+        (("x", "a/b"), "there are no saved labels 'a/b'"),
+        (("x", "one", "what it is"), "descriptions cannot be used with saved labels"),
         (("x", "a;b;A"), "labels holds 'A' twice"),
         (("x", [["a"], [CellError("#REF!", "")]]), "cell 2 of labels is the error #REF!"),
         (("x", "a;b", "one;two;three"), "descriptions holds 3 and labels 2"),

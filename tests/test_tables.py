@@ -220,6 +220,29 @@ def test_sheets_are_chosen_by_name(tmp_path: Path) -> None:
         open_table(write(tmp_path / "a.csv", "x\n"), sheet="Data")
 
 
+def test_a_range_of_a_worksheet_is_a_table_of_its_own(tmp_path: Path) -> None:
+    rows: list[Row] = [
+        ["title", None, None],
+        [None, "text", "label"],
+        [None, "good", 1],
+        [2, "b", 3],
+    ]
+    path = workbook(tmp_path / "a.xlsx", rows, "My data")
+    for area in ("B2:C3", "$B$2:$C$3", "'My data'!b2:c3"):
+        table = open_table(path, area=area)
+        assert table.columns == ["text", "label"]
+        assert list(table.rows()) == [["good", 1]]
+    assert list(open_table(path, area="B:C").rows()) == [["good", 1], ["b", 3]]
+    for area, sheet, message in (
+        ("here", None, "expected a range such as A1:B500"),
+        ("Other!A1:B2", None, "no sheet 'Other'"),
+        ("Other!A1:B2", "My data", "give one of them"),
+        ("F9:G12", None, "is empty"),
+    ):
+        with pytest.raises(BadInput, match=message):
+            open_table(path, sheet, area=area)
+
+
 def test_a_broken_workbook_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.xlsx").write_bytes(b"\xd0\xcf\x11\xe0 not a zip")
     with pytest.raises(BadInput, match="not a workbook that can be read"):

@@ -272,8 +272,10 @@ CLASSIFY = Function(
         SENTIMENT.args[0],
         Arg(
             "labels",
-            WordList(at_least=2, distinct=True, keep_blanks=True),
-            'The labels to choose from: a range with one in each cell, or "price;quality".',
+            WordList(at_least=1, distinct=True, keep_blanks=True),
+            "The labels to choose from, two or more: a range with one in each cell, or "
+            '"price;quality". Or the name of saved labels (see shopsheet train): then descriptions '
+            "and examples are left out.",
         ),
         Arg(
             "descriptions",

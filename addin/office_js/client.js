@@ -86,7 +86,8 @@
       this.entries = new Map(); // key -> entry that waits or is under way
       this.waiting = []; // entries of the open window
       this.timer = null;
-      this.models = new Map(); // function -> "encoder@version" of its last answer
+      this.models = new Map(); // function -> Map: "encoder" -> "encoder@version" of its last answer
+      this.own = "[{},[]]"; // versions of the user's own models and knowledge, as the server told them
       this.modelsCheckedAt = -Infinity;
     }
 
@@ -143,11 +144,19 @@
       if (!this.models.size) return;
       const { status, body } = await this.get("/v1/models");
       if (status !== 200 || !isRange(body?.models)) return;
-      for (const [name, model] of this.models) {
-        const now = body.models.find((one) => one.name === model.split("@")[0]);
-        const knowledge = body.knowledge?.functions?.[name] ?? ""; // what the user tells of the shop
-        if (now && (!now.model || now.model + knowledge === model)) continue; // the same, or still loading
-        this.models.delete(name);
+      // Heads of the user's own, and what the user tells of the shop, by function.
+      const knowledge = Object.entries(body.knowledge?.functions ?? {}).filter(([, mark]) => mark);
+      const own = JSON.stringify([body.own ?? {}, knowledge]);
+      const isCurrent = (model) => {
+        // "sentiment@3-ab12+encoder@version+knowledge-1a2b": one of the user's, on ours, with a file
+        const base = model.split("+knowledge-")[0].split("+").pop();
+        const now = body.models.find((one) => one.name === base.split("@")[0]);
+        return now && (!now.model || now.model === base); // the same, or still loading
+      };
+      const models = [...this.models.values()].flatMap((heads) => [...heads.values()]);
+      if (own !== this.own || !models.every(isCurrent)) {
+        this.own = own;
+        this.models.clear();
         this.forget();
       }
       this.modelsCheckedAt = performance.now();
@@ -325,10 +334,13 @@
 
     noteModel(name, model) {
       if (!model) return;
-      const known = this.models.get(name);
-      if (known && known !== model) this.forget();
-      this.models.set(name, model);
-      this.modelsCheckedAt = performance.now();
+      const heads = this.models.get(name) ?? new Map();
+      const head = model.split("@")[0];
+      if (heads.size && heads.get(head) !== model) this.forget();
+      this.models.set(name, heads.set(head, model));
+      // Where a function has two models, an answer of one tells nothing of the other.
+      const plain = [...this.models.values()].every((one) => one.size === 1);
+      if (plain) this.modelsCheckedAt = performance.now();
     }
 
     resolve(entry, value) {

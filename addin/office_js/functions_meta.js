@@ -554,8 +554,8 @@ globalThis.SHOPSHEET_CATALOGUE = {
         {
           "name": "labels",
           "help": {
-            "en": "The labels to choose from: a range with one in each cell, or \"price;quality\".",
-            "zh": "可选的标签：一个区域（每格一个），或写成“价格;质量”。"
+            "en": "The labels to choose from, two or more: a range with one in each cell, or \"price;quality\". Or the name of saved labels (see shopsheet train): then descriptions and examples are left out.",
+            "zh": "可选的标签，至少两个：一个区域（每格一个），或写成“价格;质量”。也可以是已保存标签的名称（见 shopsheet train），此时不填 descriptions 和 examples。"
           },
           "required": true,
           "range": true,

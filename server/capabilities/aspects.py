@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final
@@ -23,13 +23,16 @@ from server.knowledge.model import SHEETS, Knowledge
 from server.models import intents
 from server.models.aspect_categories import SHOP_CATEGORIES
 from server.models.scale import scale_of
+from server.own.aspect_features import Said, features_of, together, told
+from server.own.heads import ASPECTS as ASPECTS_KIND
+from server.own.heads import OWN, AspectsHead, in_use
 from server.semantics.matching import AspectMatcher
 from server.semantics.recent import Recent
+from server.settings import Settings
 from udfs.catalogue import ASPECTS
 from udfs.errors import BadInput, CellError, ModelFailed, ShopsheetError
 
 DECIMALS = 4
-MIXED = "mixed"
 # Whether texts judge nothing, of the latest ones: a column is asked twice in each call.
 _SILENT: Final[Recent[bool]] = Recent(200_000)
 
@@ -50,6 +53,16 @@ class Aspects(ReadingCapability):
             column_of(args["text"], "text")
         return texts_of(args["text"])
 
+    def resolve(self, args: Mapping[str, Any], settings: Settings) -> Mapping[str, Any]:
+        """The arguments, with the user's own head if it knows one of the aspects."""
+        if not args["aspects"] or args["layout"] != "wide":
+            return args
+        own = in_use(settings.home, ASPECTS_KIND)
+        return args if own is None or not _learnt(args, own.head) else {**args, OWN: own}
+
+    def signed(self, identity: str, args: Mapping[str, Any]) -> str:
+        return args[OWN].signed(identity) if OWN in args else identity
+
     def further(
         self, model: Any, args: Mapping[str, Any], outcomes: Sequence[Outcome]
     ) -> Sequence[str]:
@@ -59,19 +72,86 @@ class Aspects(ReadingCapability):
             )
         if not args["aspects"]:
             return ()
-        phrases = {one.shown for one in _found(model, args, outcomes) if one.shown}
-        return [*chain.from_iterable(_forms(args)), *SHOP_CATEGORIES, *sorted(phrases)]
+        texts = texts_of(args["text"])
+        return to_match(model, _names(args), texts, outcomes, knowledge_in(args))
 
     def answer(
         self, model: Any, args: Mapping[str, Any], outcomes: Sequence[Outcome]
     ) -> list[list[Any]]:
         cells = list(chain.from_iterable(args["text"]))
-        names = args["aspects"]
         own, read = outcomes[: len(cells)], outcomes[len(cells) :]
-        meant = _matched(model, args, own, read) if names else {}
+        names, texts = _names(args), texts_of(args["text"])
+        meant: Meant = {}
+        if args["aspects"]:
+            meant = _matched(model, names, texts, own, read, knowledge_in(args))
         if args["layout"] == "wide":
-            return _wide(cells, own, names, meant)
-        return [list(ASPECTS.columns(args)), *_long(model, args, own, meant if names else None)]
+            return _wide(cells, own, args["aspects"], _judged(model, args, own, meant))
+        return [
+            list(ASPECTS.columns(args)),
+            *_long(model, args, own, meant if args["aspects"] else None),
+        ]
+
+
+def said_of(
+    model: Any,
+    names: Sequence[str],
+    texts: Sequence[str],
+    outcomes: Sequence[Outcome],
+    read: Callable[[Sequence[str]], Sequence[Outcome]],
+    knowledge: Knowledge,
+) -> list[Said]:
+    """Per text what is said in it and which of the names each means; `read` reads more texts."""
+    more = read(to_match(model, names, texts, outcomes, knowledge))
+    meant = _matched(model, names, texts, outcomes, more, knowledge)
+    return [meant.get(place, []) for place in range(len(texts))]
+
+
+def to_match(
+    model: Any,
+    names: Sequence[str],
+    texts: Sequence[str | None],
+    outcomes: Sequence[Outcome],
+    knowledge: Knowledge,
+) -> list[str]:
+    """What must be read to tell which names are meant: they, the categories, words of aspects."""
+    phrases = {one.shown for one in _found(model, texts, outcomes, knowledge) if one.shown}
+    forms = chain.from_iterable(_forms(names, knowledge))
+    return [*forms, *SHOP_CATEGORIES, *sorted(phrases)]
+
+
+def _learnt(args: Mapping[str, Any], head: AspectsHead) -> dict[str, str]:
+    """The user's aspects that the head knows, with its own spelling of each."""
+    known = {name.casefold(): name for name in head.aspects}
+    return {name: known[name.casefold()] for name in args["aspects"] if name.casefold() in known}
+
+
+def _names(args: Mapping[str, Any]) -> tuple[str, ...]:
+    """The aspects to be matched by meaning: first those of the head, which looks at them all."""
+    learnt = args[OWN].head.aspects if OWN in args else ()
+    return (*learnt, *(args["aspects"] or ()))
+
+
+def _judged(
+    model: Any, args: Mapping[str, Any], outcomes: Sequence[Outcome], meant: Meant
+) -> dict[int, dict[str, str]]:
+    """The polarity of each named aspect that a text mentions, by the place of the text."""
+    names, skipped = args["aspects"], len(_names(args)) - len(args["aspects"])
+    found = {
+        place: {name: together(said, skipped + number) for number, name in enumerate(names)}
+        for place, said in meant.items()
+    }
+    if OWN not in args:
+        return found
+    args[OWN].check_encoder(model)
+    head = args[OWN].head
+    readings, places = read_texts(model, outcomes)
+    said = [meant.get(place, []) for place in places]
+    features = features_of(model, readings, said, len(head.aspects))
+    spelled = _learnt(args, head)
+    for place, answer in zip(places, told(head, features), strict=True):
+        own = {name: answer.get(spelling, "") for name, spelling in spelled.items()}
+        found[place] = {**found.get(place, {}), **own}
+    return found
 
 
 # What is meant by the aspects of a text: per text, its (polarity, confidence, names meant).
@@ -90,9 +170,10 @@ class _Found:
     stored: np.void
 
 
-def _found(model: Any, args: Mapping[str, Any], outcomes: Sequence[Outcome]) -> Iterator[_Found]:
+def _found(
+    model: Any, texts: Sequence[str | None], outcomes: Sequence[Outcome], knowledge: Knowledge
+) -> Iterator[_Found]:
     """The aspects of all texts, in order; none of them cuts one of the shop's names in two."""
-    texts, knowledge = texts_of(args["text"]), knowledge_in(args)
     readings, places = read_texts(model, outcomes[: len(texts)])
     judging = [row for row, aspects in enumerate(readings.aspects) if len(aspects)]
     for start in range(0, len(judging), BLOCK_ROWS):
@@ -148,10 +229,9 @@ def _judge_nothing(
     return [known[key] for key in keys]
 
 
-def _forms(args: Mapping[str, Any]) -> list[tuple[str, ...]]:
+def _forms(names: Sequence[str], knowledge: Knowledge) -> list[tuple[str, ...]]:
     """All that each named aspect is called, itself first."""
-    knowledge = knowledge_in(args)
-    return [(name, *knowledge.forms_of(name)) for name in args["aspects"]]
+    return [(name, *knowledge.forms_of(name)) for name in names]
 
 
 def _words(text: str, start: int, end: int) -> str | None:
@@ -159,21 +239,26 @@ def _words(text: str, start: int, end: int) -> str | None:
 
 
 def _matched(
-    model: Any, args: Mapping[str, Any], own: Sequence[Outcome], read: Sequence[Outcome]
+    model: Any,
+    names: Sequence[str],
+    texts: Sequence[str | None],
+    own: Sequence[Outcome],
+    read: Sequence[Outcome],
+    knowledge: Knowledge,
 ) -> Meant:
-    found = list(_found(model, args, own))
+    found = list(_found(model, texts, own, knowledge))
     phrases = sorted({one.shown for one in found if one.shown})
     for outcome in read:
         if isinstance(outcome, ShopsheetError):
             raise outcome
     vectors = read_texts(model, read)[0].vectors
-    forms, knowledge = _forms(args), knowledge_in(args)
+    forms = _forms(names, knowledge)
     named = sum(map(len, forms))
     edge = named + len(SHOP_CATEGORIES)
-    entries = [knowledge.aspect_of(name) for name in args["aspects"]]
+    entries = [knowledge.aspect_of(name) for name in names]
     categories = [one.category if one and one.category else None for one in entries]
     matcher = AspectMatcher(
-        args["aspects"], vectors[:named], vectors[named:edge], forms, categories, scale_of(model)
+        names, vectors[:named], vectors[named:edge], forms, categories, scale_of(model)
     )
     vector_of = dict(zip(phrases, vectors[edge:], strict=True))
     meant: Meant = {}
@@ -193,7 +278,10 @@ def _matched(
 
 
 def _wide(
-    cells: Sequence[Any], outcomes: Sequence[Outcome], names: Sequence[str], meant: Meant
+    cells: Sequence[Any],
+    outcomes: Sequence[Outcome],
+    names: Sequence[str],
+    judged: Mapping[int, Mapping[str, str]],
 ) -> list[list[Any]]:
     rows: list[list[Any]] = []
     for place, (cell, outcome) in enumerate(zip(cells, outcomes, strict=True)):
@@ -202,17 +290,9 @@ def _wide(
         elif isinstance(cell, CellError):
             rows.append([cell] * len(names))
         else:
-            said = meant.get(place, [])
-            rows.append([_together(said, number) for number in range(len(names))])
+            found = judged.get(place, {})
+            rows.append([found.get(name, "") for name in names])
     return rows
-
-
-def _together(said: Sequence[tuple[str, float, np.ndarray]], number: int) -> str:
-    """One polarity for all that is said of an aspect; blank where nothing is."""
-    polarities = {polarity for polarity, _, hits in said if hits[number]}
-    if {"positive", "negative"} <= polarities:
-        return MIXED
-    return next((p for p in ("negative", "positive", "neutral") if p in polarities), "")
 
 
 def _long(
@@ -221,7 +301,7 @@ def _long(
     texts = texts_of(args["text"])
     cells = list(chain.from_iterable(args["text"]))
     number_in_text: dict[int, int] = {}
-    for one in _found(model, args, outcomes):
+    for one in _found(model, texts, outcomes, knowledge_in(args)):
         number = number_in_text[one.place] = number_in_text.get(one.place, -1) + 1
         if meant is not None and not meant[one.place][number][2].any():
             continue

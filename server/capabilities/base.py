@@ -85,6 +85,11 @@ class Capability(ABC):
         """
         return args
 
+    def signed(self, identity: str, args: Mapping[str, Any]) -> str:
+        """The model that answers, as results name it: more than the encoder where a head of the
+        user's own has its say."""
+        return identity
+
     @abstractmethod
     def prepare(self, args: Mapping[str, Any]) -> list[str | None]:
         """Per cell, row by row, what the model must read; None where it need not be asked."""

@@ -13,8 +13,10 @@ from server.capabilities.base import Outcome, grid_like, knowledge_in
 from server.capabilities.reading import ReadingCapability, read_texts, texts_of
 from server.knowledge.model import SHEETS
 from server.models.scale import scale_of
+from server.own.heads import OWN, named_in_use
 from server.semantics.few_shot import Head, Strength, fit_head
 from server.semantics.recent import Recent
+from server.settings import Settings
 from udfs.errors import BadInput, CellError, ShopsheetError, error_from_code, short
 from udfs.kinds import number_text
 
@@ -48,20 +50,41 @@ class Classify(ReadingCapability):
     def __init__(self) -> None:
         self._heads: Recent[Head] = Recent(MOST_HEADS)
 
+    def resolve(self, args: Mapping[str, Any], settings: Settings) -> Mapping[str, Any]:
+        """The arguments, with the saved labels that they name."""
+        if len([label for label in args["labels"] if label]) > 1:
+            return args
+        for name in ("descriptions", "examples", "multi"):
+            if args[name]:
+                raise BadInput(
+                    f"{name} cannot be used with saved labels: they were learnt with examples of "
+                    "their own, one label per text. Leave it out, or give two labels or more."
+                )
+        return {**args, OWN: named_in_use(settings.home, max(args["labels"]))}
+
+    def signed(self, identity: str, args: Mapping[str, Any]) -> str:
+        return args[OWN].signed(identity) if OWN in args else identity
+
     def prepare(self, args: Mapping[str, Any]) -> list[str | None]:
+        if OWN in args:
+            return texts_of(args["text"])
         task = task_of(args)
         return [*texts_of(args["text"]), *task.label_texts, *task.examples]
 
     def answer(
         self, model: Any, args: Mapping[str, Any], outcomes: Sequence[Outcome]
     ) -> list[list[Any]]:
-        task = task_of(args)
         cells = len(args["text"]) * len(args["text"][0])
-        head = self._head(model, task, outcomes[cells:])
+        if OWN in args:
+            args[OWN].check_encoder(model)
+            labels, head = args[OWN].head.labels, args[OWN].head.head
+        else:
+            task = task_of(args)
+            labels, head = task.labels, self._head(model, task, outcomes[cells:])
         read = read_texts(model, outcomes[:cells])[0]
         show = _show_labels if args["multi"] else _show_label
         shown = (
-            show(task.labels, row, args["min_confidence"])
+            show(labels, row, args["min_confidence"])
             for block in read.blocks()
             for row in head.predict_proba(read.vectors_of(block))
         )
@@ -113,7 +136,7 @@ def task_of(args: Mapping[str, Any]) -> Task:
             targets.append(_label_ids(cell, labels, exclusive, number))
     return Task(
         labels,
-        tuple(_reading(label, description) for label, description in pairs),
+        tuple(label_reading(label, description) for label, description in pairs),
         tuple(examples),
         tuple(targets),
         exclusive,
@@ -152,7 +175,7 @@ def _label_ids(cell: str, labels: Sequence[str], exclusive: bool, number: int) -
     return tuple(dict.fromkeys(ids[name.casefold()] for name in names))
 
 
-def _reading(label: str, description: str) -> str:
+def label_reading(label: str, description: str = "") -> str:
     """What the encoder reads for a label: SHIPPING_ADDRESS as words, then what it means."""
     words = label.replace("_", " ").strip() or label
     words = words.lower() if words.isupper() and len(words) > 4 else words

@@ -10,6 +10,8 @@ import numpy as np
 
 from server.capabilities.base import Outcome, knowledge_in
 from server.capabilities.reading import ReadingCapability, read_texts, texts_of
+from server.own.heads import OWN, SENTIMENT, in_use
+from server.settings import Settings
 from udfs.errors import CellError, ShopsheetError
 from udfs.kinds import number_text
 
@@ -22,6 +24,14 @@ class Sentiment(ReadingCapability):
     name = "sentiment"
     knows = ("slang",)
 
+    def resolve(self, args: Mapping[str, Any], settings: Settings) -> Mapping[str, Any]:
+        """The arguments, with the user's own head if there is one."""
+        own = in_use(settings.home, SENTIMENT)
+        return args if own is None else {**args, OWN: own}
+
+    def signed(self, identity: str, args: Mapping[str, Any]) -> str:
+        return args[OWN].signed(identity) if OWN in args else identity
+
     def prepare(self, args: Mapping[str, Any]) -> list[str | None]:
         knowledge = knowledge_in(args)
         return [text and knowledge.as_read(text) for text in texts_of(args["text"])]
@@ -31,7 +41,12 @@ class Sentiment(ReadingCapability):
     ) -> list[list[Any]]:
         grid, output = args["text"], args["output"]
         cells = list(chain.from_iterable(grid))
-        judged = _judge(model.labels, read_texts(model, outcomes)[0].probabilities)
+        readings, _ = read_texts(model, outcomes)
+        probabilities = readings.probabilities
+        if OWN in args:
+            args[OWN].check_encoder(model)
+            probabilities = args[OWN].head.predict_proba(readings.vectors, probabilities)
+        judged = _judge(model.labels, probabilities)
         width = len(grid[0])
         answers: list[Any] = []
         for cell, outcome in zip(cells, outcomes, strict=True):

@@ -92,6 +92,7 @@ def findings() -> Iterator[Finding]:
         check_store,
         check_knowledge,
         check_model,
+        check_own_models,
         check_port,
         check_certificate,
     )
@@ -208,6 +209,35 @@ def check_model(settings: Settings) -> Finding:
         return Finding("problem", "encoder", text)
     seconds = time.monotonic() - started
     return Finding("ok", "encoder", f"{name} answers {seconds:.1f} s after loading began")
+
+
+def check_own_models(settings: Settings) -> Finding:
+    from server.artefacts import is_artefact, load_artefact
+    from server.own.heads import all_in_use, load_version
+    from server.own.versions import DAMAGED, Versions, refit_command
+    from udfs.errors import ShopsheetError
+
+    try:
+        folder = settings.encoder_folder
+        encoder = load_artefact(folder).version if is_artefact(folder) else None
+        used = all_in_use(settings.home)
+        for signature, version_id in used.items():
+            versions = Versions(settings.home, *signature.split("/", 1))
+            if version_id == DAMAGED:
+                versions.current()  # says what is wrong
+            found = load_version(versions, version_id)
+            if encoder is not None and found.encoder != encoder:
+                return Finding(
+                    "problem",
+                    "own models",
+                    f"{versions.title} was fitted to encoder {found.encoder}, and {encoder} is in "
+                    f"use. Fit it anew: {refit_command(versions)}",
+                )
+    except ShopsheetError as error:
+        return Finding("problem", "own models", error.message)
+    if not used:
+        return Finding("ok", "own models", "none are in use")
+    return Finding("ok", "own models", ", ".join(f"{name}@{one}" for name, one in used.items()))
 
 
 def check_port(settings: Settings) -> Finding:

@@ -53,7 +53,8 @@ def _serve(settings: Settings, listening: socket.socket, started: float) -> int:
 
     _log_to(settings.home / "logs" / "server.log")
     with Engine(settings) as engine:
-        listener = Listener(create_app(settings, engine), settings, listening)
+        app = create_app(settings, engine)
+        listener = Listener(app, settings, listening)
         _stop_on_signals(listener)
         _say(f"Shopsheet listens at {listener.url}")
         _say(f"token: {'SHOPSHEET_TOKEN' if settings.token else settings.token_path}")
@@ -68,6 +69,7 @@ def _serve(settings: Settings, listening: socket.socket, started: float) -> int:
         finally:
             if https is not None:
                 https.stop()
+            app.extensions["shopsheet"]["jobs"].close()
         _say("stopping")
     watcher.join()
     return 1 if failures else 0

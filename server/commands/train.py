@@ -6,7 +6,7 @@ import argparse
 
 from server.commands.learning import add_kinds, load
 
-HELP = "Train a model: an encoder from a recipe, topics from your own reviews"
+HELP = "Train a model: from rows that you have labelled, topics of your reviews, an encoder"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -32,7 +32,7 @@ class Head:
 
     def predict_proba(self, vectors: np.ndarray) -> np.ndarray:
         """Probability of each label. Shape: (texts, labels); rows sum to 1 if exclusive."""
-        return _probabilities(self.logits(vectors), self.exclusive)
+        return probabilities_of(self.logits(vectors), self.exclusive)
 
 
 @dataclass(frozen=True)
@@ -90,21 +90,21 @@ def fit_head(
     turned, lengths, basis = np.linalg.svd(vectors, full_matrices=False)
     precision = np.full(len(lengths) + 1, 1 / strength.freedom)
     precision[-1] = 1 / strength.intercept_freedom
-    known = _Known(
+    known = Known(
         np.hstack([turned * lengths, np.ones((len(vectors), 1))]),
         start.logits(vectors),
         np.asarray(targets[order], dtype=np.float64),
         exclusive,
     )
-    moves = _best_moves(known, precision, np.zeros((len(centre), len(precision))))
+    moves = best_moves(known, precision, np.zeros((len(centre), len(precision))))
     weights = start.weights + moves[:, :-1] @ basis
     intercepts = start.intercepts + moves[:, -1]
-    temperature = _temperature(known, precision, moves, strength.temperature_spread)
+    temperature = fitted_temperature(known, precision, moves, strength.temperature_spread)
     return Head(weights / temperature, intercepts / temperature, exclusive)
 
 
 @dataclass(frozen=True)
-class _Known:
+class Known:
     """Examples as the solver sees them, one row each."""
 
     inputs: np.ndarray  # coordinates in their span, then a 1
@@ -112,7 +112,7 @@ class _Known:
     right: np.ndarray
     exclusive: bool
 
-    def rows(self, chosen: np.ndarray) -> _Known:
+    def rows(self, chosen: np.ndarray) -> Known:
         return replace(
             self,
             inputs=self.inputs[chosen],
@@ -125,8 +125,11 @@ class _Known:
         return logits
 
 
-def _best_moves(known: _Known, precision: np.ndarray, guess: np.ndarray) -> np.ndarray:
-    """How far the most probable weights and intercepts are from the prior's; shape as `guess`."""
+def best_moves(known: Known, precision: np.ndarray, guess: np.ndarray) -> np.ndarray:
+    """How far the most probable weights and intercepts are from the prior's; shape as `guess`.
+
+    `precision` is one over the variance of the weight of each input, shape (inputs,).
+    """
     # The loss bends about so much along each coordinate: in these units it is about as steep
     # everywhere, which saves most of the steps.
     units = 1 / np.sqrt(precision + 0.1 * np.sum(known.inputs**2, axis=0))
@@ -134,8 +137,8 @@ def _best_moves(known: _Known, precision: np.ndarray, guess: np.ndarray) -> np.n
     def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
         moves = flat.reshape(guess.shape) * units
         logits = known.logits(moves)
-        error = _probabilities(logits, known.exclusive) - known.right
-        value = _surprise(logits, known.right, known.exclusive)
+        error = probabilities_of(logits, known.exclusive) - known.right
+        value = surprise(logits, known.right, known.exclusive)
         value += 0.5 * float(np.sum(precision * moves**2))
         return value, ((error.T @ known.inputs + precision * moves) * units).ravel()
 
@@ -146,36 +149,43 @@ def _best_moves(known: _Known, precision: np.ndarray, guess: np.ndarray) -> np.n
     return moves
 
 
-def _temperature(known: _Known, precision: np.ndarray, moves: np.ndarray, spread: float) -> float:
+def fitted_temperature(
+    known: Known, precision: np.ndarray, moves: np.ndarray, spread: float = TEMPERATURE_SPREAD
+) -> float:
     """By what logits must be divided so that the head is as sure of unseen examples as is right.
 
     Each fold of the examples is judged by a head that was fitted to the others. Few examples move
     the temperature little.
     Source: Guo et al. 2017, section 4.2.
     """
-    fold_of = np.empty(len(known.right), dtype=int)
-    for combination in np.unique(known.right, axis=0):  # every fold gets its share of each label
-        same = np.flatnonzero((known.right == combination).all(axis=1))
-        fold_of[same] = np.arange(len(same)) % FOLDS
+    fold_of = folds_of(known.right)
     logits = np.empty_like(known.right)
     for fold in range(FOLDS):
         seen, unseen = fold_of != fold, fold_of == fold
-        fitted = _best_moves(known.rows(seen), precision, moves)
+        fitted = best_moves(known.rows(seen), precision, moves)
         logits[unseen] = known.rows(unseen).logits(fitted)
 
     def loss(log_temperature: float) -> float:
-        value = _surprise(logits / np.exp(log_temperature), known.right, known.exclusive)
+        value = surprise(logits / np.exp(log_temperature), known.right, known.exclusive)
         return value + 0.5 * (log_temperature / spread) ** 2
 
     return float(np.exp(minimize_scalar(loss, bounds=(-3.0, 3.0), method="bounded").x))
 
 
-def _probabilities(logits: np.ndarray, exclusive: bool) -> np.ndarray:
+def folds_of(right: np.ndarray) -> np.ndarray:
+    """The fold of each example, shape (examples,): each gets its share of every label."""
+    _, kinds = np.unique(right, axis=0, return_inverse=True)
+    fold_of = np.empty(len(right), dtype=int)
+    fold_of[np.argsort(kinds.ravel(), kind="stable")] = np.arange(len(right)) % FOLDS
+    return fold_of
+
+
+def probabilities_of(logits: np.ndarray, exclusive: bool) -> np.ndarray:
     probabilities: np.ndarray = softmax(logits, axis=1) if exclusive else expit(logits)
     return probabilities
 
 
-def _surprise(logits: np.ndarray, right: np.ndarray, exclusive: bool) -> float:
+def surprise(logits: np.ndarray, right: np.ndarray, exclusive: bool) -> float:
     """Sum of the negative log probabilities of what is right."""
     if exclusive:
         return float(np.sum(logsumexp(logits, axis=1) - np.sum(right * logits, axis=1)))

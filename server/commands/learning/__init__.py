@@ -6,7 +6,7 @@ import argparse
 import importlib
 from typing import Protocol, cast
 
-KINDS: tuple[str, ...] = ("encoder", "topics", "segment")
+KINDS: tuple[str, ...] = ("encoder", "topics", "segment", "sentiment", "classify", "aspects")
 
 
 class Learning(Protocol):

@@ -1,0 +1,1 @@
+"""Models that users fit to labelled rows of their own: kept, measured, taken back."""
