@@ -216,6 +216,8 @@ class Engine:
         answer.function = function.name
         bound = function.bind(raw_args)
         capability = CAPABILITIES[function.capability]
+        if capability.needs_models:
+            bound["loaded"] = self.models()
         args = dict(capability.resolve(bound, self.settings))
         scalar = function.gives_cell(raw_args, args)
         items = capability.prepare(args)

@@ -1000,6 +1000,296 @@ globalThis.SHOPSHEET_CATALOGUE = {
           ]
         ]
       }
+    },
+    {
+      "name": "EVAL",
+      "formula": "SHOP.EVAL",
+      "signature": "SHOP.EVAL(predicted, actual)",
+      "summary": {
+        "en": "How good predictions were: right answers, per label, calibration; what was left out.",
+        "zh": "预测有多准：正确率、各标签表现、置信度是否可信，以及排除了哪些行。"
+      },
+      "returns": {
+        "en": "A table: accuracy, macro-F1, each label's precision and recall, confusion, calibration; each with rows, a 95 % interval where there is one, and words.",
+        "zh": "一个表格：正确率、宏平均 F1、各标签的精确率和召回率、混淆矩阵、校准；每项附行数、95% 区间（如有）和文字说明。"
+      },
+      "args": [
+        {
+          "name": "predicted",
+          "help": {
+            "en": "Labels, probabilities from 0 to 1, or numbers: one column; or labels and beside them their confidence. A heading may stand in the first row.",
+            "zh": "标签、0 到 1 的概率或数值，一列；也可以是标签和旁边的置信度两列。第一行可以是标题。"
+          },
+          "required": true,
+          "range": true,
+          "choices": [],
+          "type": "any"
+        },
+        {
+          "name": "actual",
+          "help": {
+            "en": "What was true, in the same rows: labels, or for probabilities 1 and 0, TRUE and FALSE or yes and no.",
+            "zh": "同一行的实际结果：标签；对概率则为 1 和 0、TRUE 和 FALSE 或 是 和 否。"
+          },
+          "required": true,
+          "range": true,
+          "choices": [],
+          "type": "any"
+        }
+      ],
+      "example": {
+        "formula": "=SHOP.EVAL({\"good\";\"bad\";\"bad\"},{\"good\";\"bad\";\"good\"})",
+        "args": [
+          [
+            [
+              "good"
+            ],
+            [
+              "bad"
+            ],
+            [
+              "bad"
+            ]
+          ],
+          [
+            [
+              "good"
+            ],
+            [
+              "bad"
+            ],
+            [
+              "good"
+            ]
+          ]
+        ],
+        "answer": [
+          [
+            "measure",
+            "of",
+            "predicted",
+            "value",
+            "lo_95",
+            "hi_95",
+            "rows",
+            "in words"
+          ],
+          [
+            "rows compared",
+            "",
+            "",
+            3,
+            "",
+            "",
+            3,
+            "of 3 rows"
+          ],
+          [
+            "rows left out",
+            "",
+            "",
+            0,
+            "",
+            "",
+            3,
+            "nothing left out"
+          ],
+          [
+            "accuracy",
+            "",
+            "",
+            0.6667,
+            0.2077,
+            0.9385,
+            3,
+            "2 of 3 right"
+          ],
+          [
+            "commonest label",
+            "good",
+            "",
+            0.6667,
+            "",
+            "",
+            3,
+            "always saying \"good\" would score this"
+          ],
+          [
+            "macro-F1",
+            "",
+            "",
+            0.6667,
+            0,
+            1,
+            3,
+            "mean F1 of 2 labels"
+          ],
+          [
+            "precision",
+            "good",
+            "",
+            1,
+            0.2065,
+            1,
+            1,
+            "1 of 1 called \"good\" were so"
+          ],
+          [
+            "recall",
+            "good",
+            "",
+            0.5,
+            0.0945,
+            0.9055,
+            2,
+            "1 of 2 that were \"good\" were called so"
+          ],
+          [
+            "F1",
+            "good",
+            "",
+            0.6667,
+            "",
+            "",
+            2,
+            "of precision and recall"
+          ],
+          [
+            "precision",
+            "bad",
+            "",
+            0.5,
+            0.0945,
+            0.9055,
+            2,
+            "1 of 2 called \"bad\" were so"
+          ],
+          [
+            "recall",
+            "bad",
+            "",
+            1,
+            0.2065,
+            1,
+            1,
+            "1 of 1 that were \"bad\" were called so"
+          ],
+          [
+            "F1",
+            "bad",
+            "",
+            0.6667,
+            "",
+            "",
+            1,
+            "of precision and recall"
+          ],
+          [
+            "confusion",
+            "good",
+            "good",
+            1,
+            "",
+            "",
+            2,
+            "1 of 2 that were \"good\" were called \"good\""
+          ],
+          [
+            "confusion",
+            "good",
+            "bad",
+            1,
+            "",
+            "",
+            2,
+            "1 of 2 that were \"good\" were called \"bad\""
+          ],
+          [
+            "confusion",
+            "bad",
+            "good",
+            0,
+            "",
+            "",
+            1,
+            "0 of 1 that were \"bad\" were called \"good\""
+          ],
+          [
+            "confusion",
+            "bad",
+            "bad",
+            1,
+            "",
+            "",
+            1,
+            "1 of 1 that were \"bad\" were called \"bad\""
+          ]
+        ]
+      }
+    },
+    {
+      "name": "MODEL_INFO",
+      "formula": "SHOP.MODEL_INFO",
+      "signature": "SHOP.MODEL_INFO([model])",
+      "summary": {
+        "en": "The models that answer: version, what they were trained on, how good they are.",
+        "zh": "给出答案的模型：版本、训练数据、有多准。"
+      },
+      "returns": {
+        "en": "A table with a row per model, or per fact: training data with licence, held-out scores, limits. It is read anew when the sheet is calculated in full.",
+        "zh": "每个模型一行（或每条信息一行）的表格：训练数据及许可、测试得分、局限。全部重算时重新读取。"
+      },
+      "args": [
+        {
+          "name": "model",
+          "help": {
+            "en": "The name of a model, such as encoder: then all that is known of it. A table of all models, loaded and saved, if left out.",
+            "zh": "模型名称，如 encoder：给出它的全部信息。省略时列出所有已加载和已保存的模型。"
+          },
+          "required": false,
+          "range": false,
+          "choices": [],
+          "type": "any"
+        }
+      ],
+      "example": {
+        "formula": "=SHOP.MODEL_INFO(\"customers\")",
+        "args": [
+          "customers"
+        ],
+        "answer": [
+          [
+            "about",
+            "of",
+            "value"
+          ],
+          [
+            "version",
+            "",
+            "2026.11"
+          ],
+          [
+            "state",
+            "",
+            "ready"
+          ],
+          [
+            "what it is",
+            "",
+            "RFM scores, BG/NBD and Gamma-Gamma, fitted to the orders of each call; no weights."
+          ],
+          [
+            "backend",
+            "",
+            "rules"
+          ],
+          [
+            "precision",
+            "",
+            "exact"
+          ]
+        ]
+      }
     }
   ]
 };

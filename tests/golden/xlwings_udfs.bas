@@ -39,6 +39,19 @@ failed:
     SHOP_CLEAN = CVErr(2042)
 End Function
 
+Function SHOP_EVAL(predicted, actual)
+    #If App = "Microsoft Excel" Then
+        If TypeOf Application.Caller Is Range Then On Error GoTo failed
+        SHOP_EVAL = ShopsheetCells(XLPy.CallUDF("udfs.excel", "SHOP_EVAL_CODES", Array(predicted, actual), ThisWorkbook, Application.Caller))
+        Exit Function
+    #Else
+        SHOP_EVAL = ShopsheetCells(XLPy.CallUDF("udfs.excel", "SHOP_EVAL_CODES", Array(predicted, actual)))
+        Exit Function
+    #End If
+failed:
+    SHOP_EVAL = CVErr(2042)
+End Function
+
 Function SHOP_KEYWORDS(text, Optional top_n, Optional scope, Optional stop_words)
     #If App = "Microsoft Excel" Then
         If TypeOf Application.Caller Is Range Then On Error GoTo failed
@@ -50,6 +63,19 @@ Function SHOP_KEYWORDS(text, Optional top_n, Optional scope, Optional stop_words
     #End If
 failed:
     SHOP_KEYWORDS = CVErr(2042)
+End Function
+
+Function SHOP_MODEL_INFO(Optional model)
+    #If App = "Microsoft Excel" Then
+        If TypeOf Application.Caller Is Range Then On Error GoTo failed
+        SHOP_MODEL_INFO = ShopsheetCells(XLPy.CallUDF("udfs.excel", "SHOP_MODEL_INFO_CODES", Array(model), ThisWorkbook, Application.Caller))
+        Exit Function
+    #Else
+        SHOP_MODEL_INFO = ShopsheetCells(XLPy.CallUDF("udfs.excel", "SHOP_MODEL_INFO_CODES", Array(model)))
+        Exit Function
+    #End If
+failed:
+    SHOP_MODEL_INFO = CVErr(2042)
 End Function
 
 Function SHOP_NEEDS(text, Optional taxonomy, Optional output)

@@ -1,0 +1,31 @@
+"""Chinese for the functions of udfs/catalogue_deciding.py; addin/chinese.py collects it."""
+
+from __future__ import annotations
+
+DECIDING: dict[str, str] = {
+    "How good predictions were: right answers, per label, calibration; what was left out.": (
+        "预测有多准：正确率、各标签表现、置信度是否可信，以及排除了哪些行。"
+    ),
+    "Labels, probabilities from 0 to 1, or numbers: one column; or labels and beside them "
+    "their confidence. A heading may stand in the first row.": (
+        "标签、0 到 1 的概率或数值，一列；也可以是标签和旁边的置信度两列。第一行可以是标题。"
+    ),
+    "What was true, in the same rows: labels, or for probabilities 1 and 0, TRUE and FALSE "
+    "or yes and no.": ("同一行的实际结果：标签；对概率则为 1 和 0、TRUE 和 FALSE 或 是 和 否。"),
+    "A table: accuracy, macro-F1, each label's precision and recall, confusion, "
+    "calibration; each with rows, a 95 % interval where there is one, and words.": (
+        "一个表格：正确率、宏平均 F1、各标签的精确率和召回率、混淆矩阵、校准；每项附行数、95% 区间"
+        "（如有）和文字说明。"
+    ),
+    "The models that answer: version, what they were trained on, how good they are.": (
+        "给出答案的模型：版本、训练数据、有多准。"
+    ),
+    "The name of a model, such as encoder: then all that is known of it. A table of all "
+    "models, loaded and saved, if left out.": (
+        "模型名称，如 encoder：给出它的全部信息。省略时列出所有已加载和已保存的模型。"
+    ),
+    "A table with a row per model, or per fact: training data with licence, held-out "
+    "scores, limits. It is read anew when the sheet is calculated in full.": (
+        "每个模型一行（或每条信息一行）的表格：训练数据及许可、测试得分、局限。全部重算时重新读取。"
+    ),
+}

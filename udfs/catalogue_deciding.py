@@ -1,0 +1,108 @@
+"""Worksheet functions that decide: scores, campaign tests, drivers. Part of the catalogue."""
+
+from __future__ import annotations
+
+from udfs.function import Arg, Example, Function, Spill
+from udfs.kinds import Cells, Name
+
+_EVAL_COLUMNS = ("measure", "of", "predicted", "value", "lo_95", "hi_95", "rows", "in words")
+_EVAL_ANSWER: list[list[object]] = [
+    list(_EVAL_COLUMNS),
+    ["rows compared", "", "", 3, "", "", 3, "of 3 rows"],
+    ["rows left out", "", "", 0, "", "", 3, "nothing left out"],
+    ["accuracy", "", "", 0.6667, 0.2077, 0.9385, 3, "2 of 3 right"],
+    ["commonest label", "good", "", 0.6667, "", "", 3, 'always saying "good" would score this'],
+    ["macro-F1", "", "", 0.6667, 0, 1, 3, "mean F1 of 2 labels"],
+    ["precision", "good", "", 1, 0.2065, 1, 1, '1 of 1 called "good" were so'],
+    ["recall", "good", "", 0.5, 0.0945, 0.9055, 2, '1 of 2 that were "good" were called so'],
+    ["F1", "good", "", 0.6667, "", "", 2, "of precision and recall"],
+    ["precision", "bad", "", 0.5, 0.0945, 0.9055, 2, '1 of 2 called "bad" were so'],
+    ["recall", "bad", "", 1, 0.2065, 1, 1, '1 of 1 that were "bad" were called so'],
+    ["F1", "bad", "", 0.6667, "", "", 1, "of precision and recall"],
+    ["confusion", "good", "good", 1, "", "", 2, '1 of 2 that were "good" were called "good"'],
+    ["confusion", "good", "bad", 1, "", "", 2, '1 of 2 that were "good" were called "bad"'],
+    ["confusion", "bad", "good", 0, "", "", 1, '0 of 1 that were "bad" were called "good"'],
+    ["confusion", "bad", "bad", 1, "", "", 1, '1 of 1 that were "bad" were called "bad"'],
+]  # fmt: skip
+
+EVAL = Function(
+    name="EVAL",
+    capability="evaluate",
+    summary="How good predictions were: right answers, per label, calibration; what was left out.",
+    args=(
+        Arg(
+            "predicted",
+            Cells(),
+            "Labels, probabilities from 0 to 1, or numbers: one column; or labels and beside them "
+            "their confidence. A heading may stand in the first row.",
+        ),
+        Arg(
+            "actual",
+            Cells(),
+            "What was true, in the same rows: labels, or for probabilities 1 and 0, TRUE and FALSE "
+            "or yes and no.",
+        ),
+    ),
+    returns="A table: accuracy, macro-F1, each label's precision and recall, confusion, "
+    "calibration; each with rows, a 95 % interval where there is one, and words.",
+    example=Example(
+        ([["good"], ["bad"], ["bad"]], [["good"], ["bad"], ["good"]]),
+        _EVAL_ANSWER,
+    ),
+    spills=Spill(
+        columns={"": _EVAL_COLUMNS},
+        table=True,
+    ),
+)
+
+MODEL_INFO = Function(
+    name="MODEL_INFO",
+    capability="model_info",
+    summary="The models that answer: version, what they were trained on, how good they are.",
+    args=(
+        Arg(
+            "model",
+            Name(),
+            "The name of a model, such as encoder: then all that is known of it. A table of all "
+            "models, loaded and saved, if left out.",
+            default=None,
+        ),
+    ),
+    returns="A table with a row per model, or per fact: training data with licence, held-out "
+    "scores, limits. It is read anew when the sheet is calculated in full.",
+    example=Example(
+        ("customers",),
+        [
+            ["about", "of", "value"],
+            ["version", "", "2026.11"],
+            ["state", "", "ready"],
+            [
+                "what it is",
+                "",
+                "RFM scores, BG/NBD and Gamma-Gamma, fitted to the orders of each call; no "
+                "weights.",
+            ],
+            ["backend", "", "rules"],
+            ["precision", "", "exact"],
+        ],
+    ),
+    spills=Spill(
+        columns={"": ("about", "of", "value")},
+        table=True,
+        without=(
+            "model",
+            (
+                "model",
+                "version",
+                "state",
+                "what it is",
+                "trained on",
+                "held-out scores",
+                "licences of the data",
+                "limits",
+            ),
+        ),
+    ),
+)
+
+DECIDING = (EVAL, MODEL_INFO)
