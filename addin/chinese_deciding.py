@@ -24,6 +24,27 @@ DECIDING: dict[str, str] = {
     "models, loaded and saved, if left out.": (
         "模型名称，如 encoder：给出它的全部信息。省略时列出所有已加载和已保存的模型。"
     ),
+    "What an A/B test or a campaign with a hold-out changed: uplift, interval, p, by segment.": (
+        "A/B 测试或带对照组的营销活动带来了什么变化：增量、区间、p 值，可按细分。"
+    ),
+    "What each row did: 1 and 0 (visited, bought), or an amount such as spend, 0 included. A "
+    "heading names it in the words of the answer.": (
+        "每行的结果：1 和 0（如访问、购买），或金额（含 0）。标题会用在文字说明中。"
+    ),
+    "The arm of each row: 1 and 0, yes and no, or names of two or more arms of which one is "
+    "called control, hold-out, no ... or A.": (
+        "每行所属的组：1 和 0、是 和 否，或两个以上组的名称，"
+        "其中一个叫对照组、control、未发送 或 A。"
+    ),
+    "The segment of each row; or a score such as predicted uplift, which is cut into fifths. No "
+    "segments if left out.": (
+        "每行的细分；或一个得分（如预测增量），会被分成五等份。省略时不分细分。"
+    ),
+    "A table: each arm beside the control, each segment, whether they rank the uplift (Qini), "
+    "checks. p adjusted counts all comparisons.": (
+        "一个表格：各组与对照组之比、各细分、能否按增量排序（Qini）、各项检查。p adjusted "
+        "已计入全部比较。"
+    ),
     "A table with a row per model, or per fact: training data with licence, held-out "
     "scores, limits. It is read anew when the sheet is calculated in full.": (
         "每个模型一行（或每条信息一行）的表格：训练数据及许可、测试得分、局限。全部重算时重新读取。"

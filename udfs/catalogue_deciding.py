@@ -5,9 +5,9 @@ from __future__ import annotations
 from udfs.function import Arg, Example, Function, Spill
 from udfs.kinds import Cells, Name
 
-_EVAL_COLUMNS = ("measure", "of", "predicted", "value", "lo_95", "hi_95", "rows", "in words")
+EVAL_COLUMNS = ("measure", "of", "predicted", "value", "lo_95", "hi_95", "rows", "in words")
 _EVAL_ANSWER: list[list[object]] = [
-    list(_EVAL_COLUMNS),
+    list(EVAL_COLUMNS),
     ["rows compared", "", "", 3, "", "", 3, "of 3 rows"],
     ["rows left out", "", "", 0, "", "", 3, "nothing left out"],
     ["accuracy", "", "", 0.6667, 0.2077, 0.9385, 3, "2 of 3 right"],
@@ -50,7 +50,7 @@ EVAL = Function(
         _EVAL_ANSWER,
     ),
     spills=Spill(
-        columns={"": _EVAL_COLUMNS},
+        columns={"": EVAL_COLUMNS},
         table=True,
     ),
 )
@@ -105,4 +105,94 @@ MODEL_INFO = Function(
     ),
 )
 
-DECIDING = (EVAL, MODEL_INFO)
+LIFT_COLUMNS = (
+    "segment",
+    "arm",
+    "rows",
+    "mean",
+    "control rows",
+    "control mean",
+    "uplift",
+    "lo_95",
+    "hi_95",
+    "relative",
+    "p",
+    "p adjusted",
+    "in words",
+)
+
+LIFT_TEST = Function(
+    name="LIFT_TEST",
+    capability="lift_test",
+    summary="What an A/B test or a campaign with a hold-out changed: uplift, interval, p, by "
+    "segment.",
+    args=(
+        Arg(
+            "outcome",
+            Cells(),
+            "What each row did: 1 and 0 (visited, bought), or an amount such as spend, 0 included. "
+            "A heading names it in the words of the answer.",
+        ),
+        Arg(
+            "treated",
+            Cells(),
+            "The arm of each row: 1 and 0, yes and no, or names of two or more arms of which one "
+            "is called control, hold-out, no ... or A.",
+        ),
+        Arg(
+            "segment",
+            Cells(),
+            "The segment of each row; or a score such as predicted uplift, which is cut into "
+            "fifths. No segments if left out.",
+            default=None,
+        ),
+    ),
+    returns="A table: each arm beside the control, each segment, whether they rank the uplift "
+    "(Qini), checks. p adjusted counts all comparisons.",
+    example=Example(
+        (
+            [[1]] * 9 + [[0]] * 3 + [[1]] * 2 + [[0]] * 10,
+            [["new"]] * 12 + [["control"]] * 12,
+        ),
+        [
+            list(LIFT_COLUMNS),
+            [
+                "all",
+                "new",
+                12,
+                0.75,
+                12,
+                0.166667,
+                0.583333,
+                0.184758,
+                0.784003,
+                3.5,
+                0.004135,
+                0.004135,
+                "new raised the outcome by 58.3 points (18.5 to 78.4); 1 in 2 more",
+            ],
+            [
+                "check",
+                "",
+                "",
+                "",
+                "",
+                "",
+                "",
+                "",
+                "",
+                "",
+                "",
+                "",
+                "The split 50.0 : 50.0 fits a planned 50 : 50 (p 1)",
+            ],
+            ["check", "", "", "", "", "", "", "", "", "", "", "", "No rows left out"],
+        ],
+    ),
+    spills=Spill(
+        columns={"": LIFT_COLUMNS},
+        table=True,
+    ),
+)
+
+DECIDING = (EVAL, MODEL_INFO, LIFT_TEST)

@@ -1290,6 +1290,269 @@ globalThis.SHOPSHEET_CATALOGUE = {
           ]
         ]
       }
+    },
+    {
+      "name": "LIFT_TEST",
+      "formula": "SHOP.LIFT_TEST",
+      "signature": "SHOP.LIFT_TEST(outcome, treated, [segment])",
+      "summary": {
+        "en": "What an A/B test or a campaign with a hold-out changed: uplift, interval, p, by segment.",
+        "zh": "A/B 测试或带对照组的营销活动带来了什么变化：增量、区间、p 值，可按细分。"
+      },
+      "returns": {
+        "en": "A table: each arm beside the control, each segment, whether they rank the uplift (Qini), checks. p adjusted counts all comparisons.",
+        "zh": "一个表格：各组与对照组之比、各细分、能否按增量排序（Qini）、各项检查。p adjusted 已计入全部比较。"
+      },
+      "args": [
+        {
+          "name": "outcome",
+          "help": {
+            "en": "What each row did: 1 and 0 (visited, bought), or an amount such as spend, 0 included. A heading names it in the words of the answer.",
+            "zh": "每行的结果：1 和 0（如访问、购买），或金额（含 0）。标题会用在文字说明中。"
+          },
+          "required": true,
+          "range": true,
+          "choices": [],
+          "type": "any"
+        },
+        {
+          "name": "treated",
+          "help": {
+            "en": "The arm of each row: 1 and 0, yes and no, or names of two or more arms of which one is called control, hold-out, no ... or A.",
+            "zh": "每行所属的组：1 和 0、是 和 否，或两个以上组的名称，其中一个叫对照组、control、未发送 或 A。"
+          },
+          "required": true,
+          "range": true,
+          "choices": [],
+          "type": "any"
+        },
+        {
+          "name": "segment",
+          "help": {
+            "en": "The segment of each row; or a score such as predicted uplift, which is cut into fifths. No segments if left out.",
+            "zh": "每行的细分；或一个得分（如预测增量），会被分成五等份。省略时不分细分。"
+          },
+          "required": false,
+          "range": true,
+          "choices": [],
+          "type": "any"
+        }
+      ],
+      "example": {
+        "formula": "=SHOP.LIFT_TEST({1;1;1;1;1;1;1;1;1;0;0;0;1;1;0;0;0;0;0;0;0;0;0;0},{\"new\";\"new\";\"new\";\"new\";\"new\";\"new\";\"new\";\"new\";\"new\";\"new\";\"new\";\"new\";\"control\";\"control\";\"control\";\"control\";\"control\";\"control\";\"control\";\"control\";\"control\";\"control\";\"control\";\"control\"})",
+        "args": [
+          [
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ]
+          ],
+          [
+            [
+              "new"
+            ],
+            [
+              "new"
+            ],
+            [
+              "new"
+            ],
+            [
+              "new"
+            ],
+            [
+              "new"
+            ],
+            [
+              "new"
+            ],
+            [
+              "new"
+            ],
+            [
+              "new"
+            ],
+            [
+              "new"
+            ],
+            [
+              "new"
+            ],
+            [
+              "new"
+            ],
+            [
+              "new"
+            ],
+            [
+              "control"
+            ],
+            [
+              "control"
+            ],
+            [
+              "control"
+            ],
+            [
+              "control"
+            ],
+            [
+              "control"
+            ],
+            [
+              "control"
+            ],
+            [
+              "control"
+            ],
+            [
+              "control"
+            ],
+            [
+              "control"
+            ],
+            [
+              "control"
+            ],
+            [
+              "control"
+            ],
+            [
+              "control"
+            ]
+          ]
+        ],
+        "answer": [
+          [
+            "segment",
+            "arm",
+            "rows",
+            "mean",
+            "control rows",
+            "control mean",
+            "uplift",
+            "lo_95",
+            "hi_95",
+            "relative",
+            "p",
+            "p adjusted",
+            "in words"
+          ],
+          [
+            "all",
+            "new",
+            12,
+            0.75,
+            12,
+            0.166667,
+            0.583333,
+            0.184758,
+            0.784003,
+            3.5,
+            0.004135,
+            0.004135,
+            "new raised the outcome by 58.3 points (18.5 to 78.4); 1 in 2 more"
+          ],
+          [
+            "check",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "The split 50.0 : 50.0 fits a planned 50 : 50 (p 1)"
+          ],
+          [
+            "check",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "No rows left out"
+          ]
+        ]
+      }
     }
   ]
 };

@@ -4,7 +4,7 @@ from server.capabilities.aspects import Aspects
 from server.capabilities.base import Capability, Outcome, cost_of
 from server.capabilities.classify import Classify
 from server.capabilities.clean import Clean
-from server.capabilities.deciding import Eval
+from server.capabilities.deciding import Eval, LiftTest
 from server.capabilities.keywords import Keywords
 from server.capabilities.model_info import ModelInfo
 from server.capabilities.needs import Needs
@@ -30,6 +30,7 @@ CAPABILITIES: dict[str, Capability] = {
         Needs(),
         Profile(),
         Eval(),
+        LiftTest(),
         ModelInfo(),
     )
 }

@@ -24,3 +24,10 @@ class Eval(Deciding):
 
     name = stored_as = "evaluate"
     columns = ("predicted", "actual")
+
+
+class LiftTest(Deciding):
+    """What a campaign changed, beside its control."""
+
+    name = stored_as = "lift_test"
+    columns = ("outcome", "treated", "segment")

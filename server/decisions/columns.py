@@ -73,21 +73,21 @@ def read_sheet(grids: Mapping[str, Grid], one_column: Iterable[str]) -> Sheet:
 def has_headings(columns: Sequence[Sequence[Cell]]) -> bool:
     """Whether the first row of these columns names them.
 
-    It does if it holds texts throughout, and below one of them stand numbers or dates; or, in
-    columns of texts alone, if no text of it comes again in columns whose texts do.
+    It does if it holds texts or nothing, and below a text stand numbers or dates; or, in columns of
+    texts alone, if it holds texts throughout and none of them comes again where texts do.
     """
     first = [column[0] for column in columns]
     if not all(
-        isinstance(cell, str) and cell.strip() and number_of(cell) is None for cell in first
+        cell is None or (isinstance(cell, str) and number_of(cell) is None) for cell in first
     ):
         return False
-    names = [str(cell).strip().casefold() for cell in first]
+    names = ["" if cell is None else str(cell).strip().casefold() for cell in first]
     if len(columns[0]) < 2:
         return False
     below = [[cell for cell in column[1:] if is_filled(cell)] for column in columns]
-    if any(map(_unlike_text, below)):
+    if any(name and _unlike_text(cells) for name, cells in zip(names, below, strict=True)):
         return True
-    if len(columns[0]) <= FEWEST_BELOW_TEXT_HEADINGS:
+    if not all(names) or len(columns[0]) <= FEWEST_BELOW_TEXT_HEADINGS:
         return False
     values = [[key_of(cell) for cell in cells] for cells in below]
     again = {value for column in values for value in column}
@@ -166,7 +166,7 @@ def is_chinese(words: Iterable[str]) -> bool:
 
 def unique(items: Iterable[T]) -> list[T]:
     """The items, each once, in order of first appearance."""
-    return list(dict.fromkeys(items))  # type: ignore[arg-type]
+    return list(dict.fromkeys(items))
 
 
 def _upright(grid: Grid, arg_name: str) -> Grid:
@@ -180,7 +180,7 @@ def _upright(grid: Grid, arg_name: str) -> Grid:
 
 
 def _column(cells: Sequence[Cell], headed: bool) -> Column:
-    name = str(cells[0]).strip() if headed else ""
+    name = name_of(cells[0]) if headed and is_filled(cells[0]) else ""
     return Column(name, tuple(cells[1:] if headed else cells))
 
 

@@ -24,7 +24,7 @@ from server.decisions.columns import (
 )
 from server.decisions.scores import Calibration, Estimate
 from server.decisions.words import count, figure, language, percent, points
-from udfs.catalogue_deciding import EVAL
+from udfs.catalogue_deciding import EVAL_COLUMNS
 from udfs.errors import BadInput, CellError, OutOfRange, short
 from udfs.kinds import Cell, from_wire
 
@@ -115,7 +115,7 @@ def evaluate(predicted: Any, actual: Any) -> list[Row]:
     Raises: BadInput if the columns cannot be compared, OutOfRange if no row can.
     """
     grids = {"predicted": from_wire(predicted), "actual": from_wire(actual)}
-    return [list(EVAL.spills.columns[""]), *_rows(read_sheet(grids, one_column=("actual",)))]
+    return [list(EVAL_COLUMNS), *_rows(read_sheet(grids, one_column=("actual",)))]
 
 
 def _rows(sheet: Sheet) -> list[Row]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from scipy import stats
@@ -12,6 +13,7 @@ from statsmodels.stats.proportion import proportion_confint
 DRAWS = 2_000
 SEED = 20_261_125  # the same data give the same interval
 BINS = 10
+Ints: TypeAlias = Sequence[int] | np.ndarray
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def share(hits: int, rows: int) -> Estimate:
     return Estimate(hits / rows, float(lo), float(hi))
 
 
-def confusion(actual: Sequence[int], predicted: Sequence[int], labels: int) -> np.ndarray:
+def confusion(actual: Ints, predicted: Ints, labels: int) -> np.ndarray:
     """Rows of each actual label (down) under each predicted one (across)."""
     table = np.zeros((labels, labels), dtype=int)
     np.add.at(table, (np.asarray(actual, int), np.asarray(predicted, int)), 1)

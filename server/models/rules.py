@@ -95,6 +95,12 @@ class Decisions(Rules):
 
         return evaluate(**grids)
 
+    def lift_test(self, **grids: Any) -> list[list[Any]]:
+        """As server.decisions.lift_test.lift_test."""
+        from server.decisions.lift_test import lift_test
+
+        return lift_test(**grids)
+
 
 RULES: dict[str, type[Rules]] = {
     rules.name: rules for rules in (TextRules, CustomerStatistics, Decisions)

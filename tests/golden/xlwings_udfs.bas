@@ -65,6 +65,19 @@ failed:
     SHOP_KEYWORDS = CVErr(2042)
 End Function
 
+Function SHOP_LIFT_TEST(outcome, treated, Optional segment)
+    #If App = "Microsoft Excel" Then
+        If TypeOf Application.Caller Is Range Then On Error GoTo failed
+        SHOP_LIFT_TEST = ShopsheetCells(XLPy.CallUDF("udfs.excel", "SHOP_LIFT_TEST_CODES", Array(outcome, treated, segment), ThisWorkbook, Application.Caller))
+        Exit Function
+    #Else
+        SHOP_LIFT_TEST = ShopsheetCells(XLPy.CallUDF("udfs.excel", "SHOP_LIFT_TEST_CODES", Array(outcome, treated, segment)))
+        Exit Function
+    #End If
+failed:
+    SHOP_LIFT_TEST = CVErr(2042)
+End Function
+
 Function SHOP_MODEL_INFO(Optional model)
     #If App = "Microsoft Excel" Then
         If TypeOf Application.Caller Is Range Then On Error GoTo failed
