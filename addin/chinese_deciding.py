@@ -45,6 +45,23 @@ DECIDING: dict[str, str] = {
         "一个表格：各组与对照组之比、各细分、能否按增量排序（Qini）、各项检查。p adjusted "
         "已计入全部比较。"
     ),
+    "What moves an outcome, beside what it is mixed up with, in words for a slide.": (
+        "什么影响结果（扣除混杂因素），用可直接写进报告的话说明。"
+    ),
+    "The outcome of each row: yes or no (1 and 0, TRUE and FALSE), a rating or an amount. A "
+    "heading names it.": (
+        "每行的结果：是或否（1 和 0、TRUE 和 FALSE）、评分或金额。标题就是它的名称。"
+    ),
+    "What is known of the same rows, with headings: names, numbers, dates, texts. Texts are "
+    "read: what they praise or complain about counts.": (
+        "同样这些行的已知信息，带标题：名称、数值、日期、文本。文本会被阅读：称赞或抱怨的内容都计入。"
+    ),
+    "How many factors at most. 10 if left out.": "最多列出多少个因素。省略时为 10。",
+    "A table of factors beyond chance, the surest first: effect beside the others (times as "
+    "likely, or difference), interval, unadjusted; columns that give the target away are named.": (
+        "超出偶然的因素表，最可靠的在前：扣除其他因素后的影响（倍数或差值）、区间、未扣除时的影响；"
+        "直接泄露结果的列会被指出。"
+    ),
     "A table with a row per model, or per fact: training data with licence, held-out "
     "scores, limits. It is read anew when the sheet is calculated in full.": (
         "每个模型一行（或每条信息一行）的表格：训练数据及许可、测试得分、局限。全部重算时重新读取。"

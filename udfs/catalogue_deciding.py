@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from udfs.function import Arg, Example, Function, Spill
-from udfs.kinds import Cells, Name
+from udfs.kinds import Cells, Name, Number
 
 EVAL_COLUMNS = ("measure", "of", "predicted", "value", "lo_95", "hi_95", "rows", "in words")
 _EVAL_ANSWER: list[list[object]] = [
@@ -195,4 +195,84 @@ LIFT_TEST = Function(
     ),
 )
 
-DECIDING = (EVAL, MODEL_INFO, LIFT_TEST)
+DRIVERS_COLUMNS = (
+    "factor",
+    "effect in words",
+    "rows",
+    "mean",
+    "mean of others",
+    "effect",
+    "lo_95",
+    "hi_95",
+    "unadjusted",
+    "p adjusted",
+    "note",
+)
+
+DRIVERS = Function(
+    name="DRIVERS",
+    capability="drivers",
+    summary="What moves an outcome, beside what it is mixed up with, in words for a slide.",
+    args=(
+        Arg(
+            "target",
+            Cells(),
+            "The outcome of each row: yes or no (1 and 0, TRUE and FALSE), a rating or an amount. "
+            "A heading names it.",
+        ),
+        Arg(
+            "features",
+            Cells(),
+            "What is known of the same rows, with headings: names, numbers, dates, texts. Texts "
+            "are read: what they praise or complain about counts.",
+        ),
+        Arg(
+            "top_n",
+            Number(1, 100, integer=True),
+            "How many factors at most. 10 if left out.",
+            default=10,
+        ),
+    ),
+    returns="A table of factors beyond chance, the surest first: effect beside the others (times "
+    "as likely, or difference), interval, unadjusted; columns that give the target away are named.",
+    example=Example(
+        (
+            [["returned"]] + [[1]] * 15 + [[0]] * 5 + [[1]] * 5 + [[0]] * 15,
+            [["channel"]] + [["Web"]] * 20 + [["Shop"]] * 20,
+        ),
+        [
+            list(DRIVERS_COLUMNS),
+            [
+                "channel is Shop",
+                "62 % less likely: 25 % instead of 75 %",
+                20,
+                0.25,
+                0.75,
+                0.375,
+                0.1688,
+                0.6695,
+                0.3333,
+                0.001,
+                "holds beside the other factors",
+            ],
+            ["note", "Factors looked at 1, beyond chance 1", "", "", "", "", "", "", "", "", ""],
+            [
+                "note",
+                "40 rows; 0 without returned left out; returned in 50 % of the rows",
+                "",
+                "",
+                "",
+                "",
+                "",
+                "",
+                "",
+                "",
+                "",
+            ],
+            ["note", "row 1 was read as headings", "", "", "", "", "", "", "", "", ""],
+        ],
+    ),
+    spills=Spill(columns={"": DRIVERS_COLUMNS}, table=True),
+)
+
+DECIDING = (EVAL, MODEL_INFO, LIFT_TEST, DRIVERS)

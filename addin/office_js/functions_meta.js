@@ -1553,6 +1553,376 @@ globalThis.SHOPSHEET_CATALOGUE = {
           ]
         ]
       }
+    },
+    {
+      "name": "DRIVERS",
+      "formula": "SHOP.DRIVERS",
+      "signature": "SHOP.DRIVERS(target, features, [top_n])",
+      "summary": {
+        "en": "What moves an outcome, beside what it is mixed up with, in words for a slide.",
+        "zh": "什么影响结果（扣除混杂因素），用可直接写进报告的话说明。"
+      },
+      "returns": {
+        "en": "A table of factors beyond chance, the surest first: effect beside the others (times as likely, or difference), interval, unadjusted; columns that give the target away are named.",
+        "zh": "超出偶然的因素表，最可靠的在前：扣除其他因素后的影响（倍数或差值）、区间、未扣除时的影响；直接泄露结果的列会被指出。"
+      },
+      "args": [
+        {
+          "name": "target",
+          "help": {
+            "en": "The outcome of each row: yes or no (1 and 0, TRUE and FALSE), a rating or an amount. A heading names it.",
+            "zh": "每行的结果：是或否（1 和 0、TRUE 和 FALSE）、评分或金额。标题就是它的名称。"
+          },
+          "required": true,
+          "range": true,
+          "choices": [],
+          "type": "any"
+        },
+        {
+          "name": "features",
+          "help": {
+            "en": "What is known of the same rows, with headings: names, numbers, dates, texts. Texts are read: what they praise or complain about counts.",
+            "zh": "同样这些行的已知信息，带标题：名称、数值、日期、文本。文本会被阅读：称赞或抱怨的内容都计入。"
+          },
+          "required": true,
+          "range": true,
+          "choices": [],
+          "type": "any"
+        },
+        {
+          "name": "top_n",
+          "help": {
+            "en": "How many factors at most. 10 if left out.",
+            "zh": "最多列出多少个因素。省略时为 10。"
+          },
+          "required": false,
+          "range": false,
+          "choices": [],
+          "type": "number"
+        }
+      ],
+      "example": {
+        "formula": "=SHOP.DRIVERS({\"returned\";1;1;1;1;1;1;1;1;1;1;1;1;1;1;1;0;0;0;0;0;1;1;1;1;1;0;0;0;0;0;0;0;0;0;0;0;0;0;0;0},{\"channel\";\"Web\";\"Web\";\"Web\";\"Web\";\"Web\";\"Web\";\"Web\";\"Web\";\"Web\";\"Web\";\"Web\";\"Web\";\"Web\";\"Web\";\"Web\";\"Web\";\"Web\";\"Web\";\"Web\";\"Web\";\"Shop\";\"Shop\";\"Shop\";\"Shop\";\"Shop\";\"Shop\";\"Shop\";\"Shop\";\"Shop\";\"Shop\";\"Shop\";\"Shop\";\"Shop\";\"Shop\";\"Shop\";\"Shop\";\"Shop\";\"Shop\";\"Shop\";\"Shop\"})",
+        "args": [
+          [
+            [
+              "returned"
+            ],
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ]
+          ],
+          [
+            [
+              "channel"
+            ],
+            [
+              "Web"
+            ],
+            [
+              "Web"
+            ],
+            [
+              "Web"
+            ],
+            [
+              "Web"
+            ],
+            [
+              "Web"
+            ],
+            [
+              "Web"
+            ],
+            [
+              "Web"
+            ],
+            [
+              "Web"
+            ],
+            [
+              "Web"
+            ],
+            [
+              "Web"
+            ],
+            [
+              "Web"
+            ],
+            [
+              "Web"
+            ],
+            [
+              "Web"
+            ],
+            [
+              "Web"
+            ],
+            [
+              "Web"
+            ],
+            [
+              "Web"
+            ],
+            [
+              "Web"
+            ],
+            [
+              "Web"
+            ],
+            [
+              "Web"
+            ],
+            [
+              "Web"
+            ],
+            [
+              "Shop"
+            ],
+            [
+              "Shop"
+            ],
+            [
+              "Shop"
+            ],
+            [
+              "Shop"
+            ],
+            [
+              "Shop"
+            ],
+            [
+              "Shop"
+            ],
+            [
+              "Shop"
+            ],
+            [
+              "Shop"
+            ],
+            [
+              "Shop"
+            ],
+            [
+              "Shop"
+            ],
+            [
+              "Shop"
+            ],
+            [
+              "Shop"
+            ],
+            [
+              "Shop"
+            ],
+            [
+              "Shop"
+            ],
+            [
+              "Shop"
+            ],
+            [
+              "Shop"
+            ],
+            [
+              "Shop"
+            ],
+            [
+              "Shop"
+            ],
+            [
+              "Shop"
+            ],
+            [
+              "Shop"
+            ]
+          ]
+        ],
+        "answer": [
+          [
+            "factor",
+            "effect in words",
+            "rows",
+            "mean",
+            "mean of others",
+            "effect",
+            "lo_95",
+            "hi_95",
+            "unadjusted",
+            "p adjusted",
+            "note"
+          ],
+          [
+            "channel is Shop",
+            "62 % less likely: 25 % instead of 75 %",
+            20,
+            0.25,
+            0.75,
+            0.375,
+            0.1688,
+            0.6695,
+            0.3333,
+            0.001,
+            "holds beside the other factors"
+          ],
+          [
+            "note",
+            "Factors looked at 1, beyond chance 1",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            ""
+          ],
+          [
+            "note",
+            "40 rows; 0 without returned left out; returned in 50 % of the rows",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            ""
+          ],
+          [
+            "note",
+            "row 1 was read as headings",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            ""
+          ]
+        ]
+      }
     }
   ]
 };

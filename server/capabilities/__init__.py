@@ -5,6 +5,7 @@ from server.capabilities.base import Capability, Outcome, cost_of
 from server.capabilities.classify import Classify
 from server.capabilities.clean import Clean
 from server.capabilities.deciding import Eval, LiftTest
+from server.capabilities.drivers import Drivers
 from server.capabilities.keywords import Keywords
 from server.capabilities.model_info import ModelInfo
 from server.capabilities.needs import Needs
@@ -31,6 +32,7 @@ CAPABILITIES: dict[str, Capability] = {
         Profile(),
         Eval(),
         LiftTest(),
+        Drivers(),
         ModelInfo(),
     )
 }

@@ -26,6 +26,13 @@ def figure(value: float, digits: int = 2) -> str:
     return text.replace("-", "−")
 
 
+def plain(value: float) -> str:
+    """`value` with up to four significant digits, none of them idle: 30, 0.05, 1,250."""
+    rounded = float(f"{value:.4g}")
+    text = f"{rounded:,.0f}" if rounded.is_integer() else f"{rounded:,}"
+    return text.replace("-", "−")
+
+
 def points(share: float) -> str:
     """A difference of shares in percentage points, to a tenth; smaller ones to two digits."""
     value = 100 * share

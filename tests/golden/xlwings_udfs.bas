@@ -39,6 +39,19 @@ failed:
     SHOP_CLEAN = CVErr(2042)
 End Function
 
+Function SHOP_DRIVERS(target, features, Optional top_n)
+    #If App = "Microsoft Excel" Then
+        If TypeOf Application.Caller Is Range Then On Error GoTo failed
+        SHOP_DRIVERS = ShopsheetCells(XLPy.CallUDF("udfs.excel", "SHOP_DRIVERS_CODES", Array(target, features, top_n), ThisWorkbook, Application.Caller))
+        Exit Function
+    #Else
+        SHOP_DRIVERS = ShopsheetCells(XLPy.CallUDF("udfs.excel", "SHOP_DRIVERS_CODES", Array(target, features, top_n)))
+        Exit Function
+    #End If
+failed:
+    SHOP_DRIVERS = CVErr(2042)
+End Function
+
 Function SHOP_EVAL(predicted, actual)
     #If App = "Microsoft Excel" Then
         If TypeOf Application.Caller Is Range Then On Error GoTo failed
