@@ -130,7 +130,7 @@ def read_drivers(sheet: Sheet) -> DriverData:
     target_name = (f"{column.name} {yes}".strip() if yes else column.name) or _SAYS[lang]["target"]
     return DriverData(
         values, binary, target_name, lang, tuple(features), tuple(texts), tuple(useless),
-        len(column.cells) - len(kept), sheet.first_row == 2,
+        _without_target(column, others), sheet.first_row == 2,
     )  # fmt: skip
 
 
@@ -151,6 +151,14 @@ def drivers(data: DriverData, more: Sequence[Feature], top_n: int) -> list[list[
     notes = [*warnings, *_notes(data, len(found), len(certain), says)]
     rows += [[says["note"], note, *[""] * 9] for note in notes]
     return [list(DRIVERS_COLUMNS), *rows]
+
+
+def _without_target(column: Column, others: Sequence[Column]) -> int:
+    """Rows that hold something, but no target: blank ones below the data are no rows."""
+    return sum(
+        not is_filled(cell) and any(is_filled(other.cells[row]) for other in others)
+        for row, cell in enumerate(column.cells)
+    )
 
 
 def _target(cells: Sequence[Any]) -> tuple[np.ndarray, bool, str]:
