@@ -11,7 +11,7 @@ import pytest
 
 from server.decisions.columns import Column, has_headings, read_sheet
 from server.decisions.drivers import drivers, read_drivers
-from server.decisions.effects import Design, same_as
+from server.decisions.effects import Design, tells
 from server.decisions.features import Feature, features_of, is_text_column
 from server.decisions.text_factors import Said, text_features
 from server.engine import Engine
@@ -164,7 +164,7 @@ def test_a_column_that_says_the_same_is_left_out() -> None:
     codes = {"late": "L", "in time": "T", "delivery": "code"}
     doubled = [[*row, codes[row[0]]] for row in features]
     found = table(target, doubled)
-    assert "code says the same as delivery and is left out" in notes(found)
+    assert "code follows from delivery and is left out" in notes(found)
     assert found[1][0] == "delivery is late"
 
 
@@ -231,16 +231,38 @@ def test_texts_are_told_from_names() -> None:
     assert not is_text_column(Column("plan", ("a very long name of a plan indeed",) * 30))
 
 
-def test_features_that_say_the_same() -> None:
+def test_a_feature_that_follows_from_another_is_recognised() -> None:
     def feature(*cells: Any) -> Feature:
         return features_of(Column("x", cells), "x", "en")[0]
 
-    one = feature(*["a", "b", "c"] * 40)
-    assert same_as(one, feature(*["x", "y", "z"] * 40))
-    assert not same_as(one, feature(*["x", "y", "y"] * 40))
-    assert not same_as(
-        feature(*["a"] * 300 + ["b"] * 20), feature(*["a"] * 20 + ["b"] * 20 + ["a"] * 280)
-    )
+    fine, coarse = feature(*["a", "b", "c"] * 40), feature(*["x", "y", "y"] * 40)
+    assert tells(fine, coarse)
+    assert not tells(coarse, fine)
+    rare = [feature(*["a"] * n + ["b"] * 20 + ["a"] * (300 - n)) for n in (0, 200)]
+    assert not tells(*rare)
+
+
+def test_a_coarse_column_gives_way_to_the_finer_one() -> None:
+    target, features, _ = shop(1500)
+    region = {"de": "north", "fr": "south", "it": "south", "country": "region"}
+    found = table(target, [[*row, region[row[3]]] for row in features])
+    assert "region follows from country and is left out" in notes(found)
+
+
+def test_an_effect_that_turns_round_is_no_driver() -> None:
+    """Simpson's paradox: each group returns less in the new box, which the bad group gets more."""
+    draw = np.random.default_rng(2)
+    bad = draw.random(6000) < 0.5
+    new = draw.random(6000) < np.where(bad, 0.85, 0.15)
+    back = draw.random(6000) < np.where(bad, 0.5, 0.1) - 0.08 * new
+    rows = [
+        ["worse" if a else "better", "new" if b else "old"] for a, b in zip(bad, new, strict=True)
+    ]
+    found = by_factor(table(column("returned", *back.tolist()), [["supplier", "box"], *rows]))
+    (supplier,) = (row for name, row in found.items() if name.startswith("supplier"))
+    assert supplier["note"] == "holds beside the other factors"
+    (box,) = (row for name, row in found.items() if name.startswith("box"))
+    assert box["note"] == "turns round beside supplier: not a driver by itself"
 
 
 def test_headings_are_found_over_all_columns() -> None:

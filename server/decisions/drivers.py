@@ -19,7 +19,7 @@ from server.decisions.columns import (
     value_of,
     yes_or_no,
 )
-from server.decisions.effects import Effect, beside_one, effects, gives_away, never_differs, same_as
+from server.decisions.effects import Effect, beside_one, effects, gives_away, never_differs, tells
 from server.decisions.features import Feature, features_of, fewest_rows, is_text_column
 from server.decisions.words import count, figure, language, percent
 from udfs.catalogue_deciding import DRIVERS_COLUMNS
@@ -28,6 +28,7 @@ from udfs.errors import BadInput, OutOfRange, short
 CLAIM = 0.05
 FEWEST_TARGETS = 10  # rows of each outcome, or rows at all
 ALIKE = 0.1  # of the raw effect; up to this its means are said without a word on the others
+TURNED = 0.2  # of the effect beside the others, from which a raw one against it counts
 FEWEST_EXPECTED = 5  # of either outcome among a level's rows
 MOST_FEATURES = 300
 DIGITS = 4
@@ -51,7 +52,7 @@ _SAYS = {
         "area": "it ranks {share} of the pairs rightly", "told": "it explains {share}",
         "always": "where {words}, {target} is always {mean}",
         "else": "unless {words}, {target} is always {mean}",
-        "same": "{name} says the same as {other} and is left out",
+        "same": "{name} follows from {other} and is left out",
         "none": "No driver shown: factors looked at {factors}, beyond chance none",
         "looked": "Factors looked at {factors}, beyond chance {shown}",
         "rows": "{rows} rows; {left} without {target} left out", "heading": "row 1 was read as "
@@ -75,7 +76,7 @@ _SAYS = {
         "area": "{share} 的两两排序正确", "told": "解释了 {share}",
         "always": "凡{words}，{target}总是 {mean}",
         "else": "除非{words}，{target}总是 {mean}",
-        "same": "{name}与{other}几乎相同，已排除",
+        "same": "{name}可由{other}推出，已排除",
         "none": "未发现驱动因素：{factors} 个因素都未超出偶然",
         "looked": "考察了 {factors} 个因素，{shown} 个超出偶然",
         "rows": "{rows} 行；排除 {left} 行无{target}", "heading": "第 1 行被当作标题",
@@ -206,7 +207,7 @@ def _check_size(values: np.ndarray, binary: bool) -> None:
 def _usable(
     features: Sequence[Feature], data: DriverData, says: dict[str, str]
 ) -> tuple[list[Feature], list[str]]:
-    """The features that neither give the target away nor repeat another; what is said of those."""
+    """The features that neither give the target away nor follow from another; what is said."""
     kept, warnings = list[Feature](), list[str]()
     for feature in features:
         how = _gives_away(feature, data, says)
@@ -215,11 +216,14 @@ def _usable(
                 says["leak"].format(name=feature.name, target=data.target_name, how=how)
             )
             continue
-        twin = next((other for other in kept if same_as(feature, other)), None)
-        if twin is None:
-            kept.append(feature)
-        else:
-            warnings.append(says["same"].format(name=feature.name, other=twin.name))
+        finer = next((other for other in kept if tells(other, feature)), None)
+        if finer is not None:
+            warnings.append(says["same"].format(name=feature.name, other=finer.name))
+            continue
+        for other in [other for other in kept if tells(feature, other)]:
+            kept.remove(other)
+            warnings.append(says["same"].format(name=other.name, other=feature.name))
+        kept.append(feature)
     return kept, warnings
 
 
@@ -249,7 +253,7 @@ def _enough(effect: Effect, data: DriverData) -> bool:
 
 def _holds(effect: Effect) -> bool:
     """Whether it is there beside the others, and not the other way round without them."""
-    turned = effect.raw * effect.beside < 0 and effect.raw_p < CLAIM
+    turned = effect.raw * effect.beside < 0 and abs(effect.raw) > TURNED * abs(effect.beside)
     return effect.p < CLAIM and not turned
 
 

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -75,6 +76,12 @@ class Feature:
     name: str
     levels: tuple[Level, ...]
     fine: np.ndarray
+
+    @cached_property
+    def level_of_row(self) -> np.ndarray:
+        """The number of each row's level."""
+        place: np.ndarray = np.argmax([level.rows for level in self.levels], axis=0)
+        return place
 
     @property
     def candidates(self) -> tuple[Level, ...]:
