@@ -345,7 +345,8 @@ class Engine:
         asked = sum(key is not None for key in w.keys)
         fresh = sum(key in computed for key in w.keys) if computed else 0
         self._count(w.function.name, model=fresh, store=asked - fresh, none=len(w.keys) - asked)
-        w.answer.model = identity
+        # What tells of all models must not be remembered as one model's answer.
+        w.answer.model = None if w.capability.needs_models else identity
         late = sum(isinstance(outcome, NotReady) for outcome in mine)
         if late:
             down = next(outcome for outcome in mine if isinstance(outcome, NotReady))

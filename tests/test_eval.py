@@ -173,6 +173,11 @@ def test_chinese_labels_are_answered_in_chinese(engine: Engine) -> None:
     assert found["accuracy", "", ""]["in words"] == "2 行中 1 行正确"
 
 
+def test_numbers_too_large_to_square_are_no_numbers(engine: Engine) -> None:
+    found = by_place(engine.call("EVAL", column(1e300, 2.5, 3.5), column(1e300, 2.5, 4.5)))
+    assert value(found, "accuracy") == 0.6667  # they are labels then
+
+
 @pytest.mark.parametrize(
     ("args", "error", "message"),
     [

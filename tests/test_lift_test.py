@@ -12,6 +12,7 @@ import pytest
 from scipy import stats
 
 from server.decisions.arms import read_arms, split_check
+from server.decisions.columns import Column
 from server.decisions.comparing import adjusted, compare, family_weights
 from server.decisions.lift_test import lift_test
 from server.decisions.means import compare_means
@@ -286,10 +287,11 @@ def test_qini_by_hand() -> None:
 
 
 def test_small_segments_are_joined() -> None:
-    found = read_segments(["a"] * 30 + ["b"] * 25 + ["c", "d", None], "en")
+    found = read_segments(Column("", ("a",) * 30 + ("b",) * 25 + ("c", "d", None)), "en")
     assert found.names == ("a", "b", "(other)")
     assert found.of_row[-3:].tolist() == [2, 2, 2]
-    assert read_segments(["a"] * 30 + [None] * 30, "zh").names == ("a", "（空）")
+    assert read_segments(Column("", ("a",) * 30 + (None,) * 30), "zh").names == ("a", "（空）")
+    assert read_segments(Column("new", (1, 0) * 30), "en").names == ("new 1", "new 0")
 
 
 def test_no_segment_is_claimed_where_there_is_no_effect() -> None:

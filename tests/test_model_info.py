@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from flask.testing import FlaskClient
 
 from server.engine import Engine
 from server.model_facts import Fact, read_card
@@ -120,6 +121,14 @@ def test_a_saved_model_is_there_the_next_time(engine: Engine, settings: Settings
     assert {"about": "topic", "of": "delivery", "value": 12} in facts
     (folder / "config.json").write_text("{", encoding="utf-8")  # damaged: still listed
     assert len(engine.call("MODEL_INFO")) == len(before) + 1
+
+
+def test_clients_do_not_remember_it(client: FlaskClient) -> None:
+    """They keep answers until their model changes, and this one tells of all models."""
+    calls = [{"id": "1", "function": "MODEL_INFO", "args": []}]
+    (result,) = client.post("/v1/calls", json={"calls": calls}).get_json()["results"]
+    assert result["value"][1][0] == "encoder"
+    assert "model" not in result
 
 
 def test_an_unknown_model_names_those_there_are(engine: Engine) -> None:

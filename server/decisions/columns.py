@@ -8,13 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-import numpy as np
-
 from udfs.errors import BadInput, CellError
 from udfs.kinds import Cell, Grid, number_text
 
 FEWEST_BELOW_TEXT_HEADINGS = 5  # rows that must stand below headings in columns of texts alone
 MOSTLY = 0.9
+LARGEST = 1e100  # of a number: the squares of many must not leave what a computer can hold
 _YES = {"1", "true", "yes", "y", "t", "是", "有", "对", "真"}
 _NO = {"0", "false", "no", "n", "f", "否", "无", "没有", "不是", "假"}
 _HAN = re.compile("[\u4e00-\u9fff]")
@@ -108,7 +107,7 @@ def number_of(cell: Cell) -> float | None:
         number = float(cell)
     except ValueError:
         return None
-    return number if np.isfinite(number) else None
+    return number if abs(number) < LARGEST else None
 
 
 def value_of(cell: Cell) -> float | None:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
-from statsmodels.stats.power import NormalIndPower
-from statsmodels.stats.proportion import (
-    confint_proportions_2indep,
-    proportion_effectsize,
-    proportions_ztest,
-)
 
 from server.decisions.means import compare_means
+from server.decisions.scores import share
 
 FEWEST = 5  # events in each group below which nothing is claimed
 RELATIVE = 0.1  # the change that the rows needed are counted for
@@ -72,18 +68,20 @@ def compare(own: np.ndarray, control: np.ndarray, binary: bool) -> Comparison | 
 def _shares(hits: int, rows: int, its_hits: int, its_rows: int) -> tuple[float, float, float, bool]:
     """Interval and p of a difference of shares; whether there are few hits or few misses.
 
-    Source: hybrid score interval, Newcombe 1998; score test, of few hits Fisher's exact test.
+    Source: hybrid score interval, Newcombe 1998, method 10; score test, of few hits that of Fisher.
     """
     pooled = (hits + its_hits) / (rows + its_rows)
     few = min(rows, its_rows) * min(pooled, 1 - pooled) < FEWEST
-    lo, hi = confint_proportions_2indep(
-        hits, rows, its_hits, its_rows, compare="diff", method="newcomb"
-    )
+    own, its = share(hits, rows), share(its_hits, its_rows)
+    difference = own.value - its.value
+    lo = difference - math.hypot(own.value - own.lo, its.hi - its.value)
+    hi = difference + math.hypot(own.hi - own.value, its.value - its.lo)
+    table = [[hits, rows - hits], [its_hits, its_rows - its_hits]]
     if few:
-        p = stats.fisher_exact([[hits, rows - hits], [its_hits, its_rows - its_hits]]).pvalue
+        p = stats.fisher_exact(table).pvalue
     else:
-        p = proportions_ztest([hits, its_hits], [rows, its_rows])[1]
-    return float(lo), float(hi), float(p), few
+        p = stats.chi2_contingency(table, correction=False).pvalue
+    return lo, hi, float(p), few
 
 
 def _missing_rows(own: np.ndarray, control: np.ndarray, binary: bool) -> float:
@@ -91,15 +89,16 @@ def _missing_rows(own: np.ndarray, control: np.ndarray, binary: bool) -> float:
     base = float(control.mean())
     if binary and 0 < base < 1:
         other = base * (1 + RELATIVE) if base * (1 + RELATIVE) < 1 else base * (1 - RELATIVE)
-        effect = abs(float(proportion_effectsize(other, base)))
+        effect = 2 * abs(math.asin(math.sqrt(other)) - math.asin(math.sqrt(base)))
     else:
         spread = float(np.concatenate([own - own.mean(), control - base]).std())
         effect = abs(RELATIVE * base) / spread if spread > 0 else 0.0
     if effect == 0:
         return 0.0
     ratio = len(control) / len(own)
-    needed = NormalIndPower().solve_power(effect, alpha=0.05, power=POWER, ratio=ratio)
-    return max(0.0, float(needed) * (1 + ratio) - len(own) - len(control))
+    reach = float(stats.norm.ppf(0.975) + stats.norm.ppf(POWER))
+    needed = (reach / effect) ** 2 * (1 + 1 / ratio)  # in the arm; Cohen 1988, chapters 2 and 6
+    return max(0.0, needed * (1 + ratio) - len(own) - len(control))
 
 
 def adjusted(p: Sequence[float], weights: Sequence[float]) -> list[float]:

@@ -117,7 +117,7 @@ def _read(sheet: Sheet) -> _Test:
     used = known & dealt
     segments = None
     if "segment" in sheet.columns:
-        read = read_segments(sheet.one("segment").cells, lang)
+        read = read_segments(sheet.one("segment"), lang)
         segments = Segments(read.names, read.of_row[used], read.ranked)
     left = int(np.sum(dealt & ~known)), int(np.sum(known & ~dealt))
     return _Test(values[used], arms.of_row[used], segments, arms.names, binary, lang, left)

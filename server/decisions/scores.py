@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 from scipy import stats
-from statsmodels.stats.proportion import proportion_confint
 
 DRAWS = 2_000
 SEED = 20_261_125  # the same data give the same interval
@@ -23,6 +23,14 @@ class Estimate:
     value: float
     lo: float | None = None
     hi: float | None = None
+
+
+@dataclass(frozen=True)
+class Share(Estimate):
+    """A share with its interval."""
+
+    lo: float
+    hi: float
 
 
 @dataclass(frozen=True)
@@ -51,12 +59,12 @@ class Calibration:
     gap: float
 
 
-def share(hits: int, rows: int) -> Estimate:
-    """A share with its 95 % interval (Wilson 1927); nan of no rows."""
+def share(hits: int, rows: int) -> Share:
+    """A share with its 95 % interval (Wilson 1927); of no rows all are nan."""
     if rows == 0:
-        return Estimate(float("nan"))
-    lo, hi = proportion_confint(hits, rows, method="wilson")
-    return Estimate(hits / rows, float(lo), float(hi))
+        return Share(math.nan, math.nan, math.nan)
+    ends = stats.binomtest(hits, rows).proportion_ci(0.95, method="wilson")
+    return Share(hits / rows, float(ends.low), float(ends.high))
 
 
 def confusion(actual: Ints, predicted: Ints, labels: int) -> np.ndarray:
@@ -68,7 +76,7 @@ def confusion(actual: Ints, predicted: Ints, labels: int) -> np.ndarray:
 
 def f1_of(table: np.ndarray) -> np.ndarray:
     """F1 per label of a confusion table; 0 of one that is never right."""
-    scores: np.ndarray = 2 * np.diag(table) / (table.sum(axis=0) + table.sum(axis=1))
+    scores: np.ndarray = 2 * np.diag(table) / np.maximum(table.sum(axis=0) + table.sum(axis=1), 1)
     return scores
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from server.decisions.columns import is_filled, key_of, name_of, value_of
+from server.decisions.columns import Column, is_filled, key_of, name_of, value_of
 from server.decisions.words import figure
 from udfs.kinds import Cell
 
@@ -44,8 +44,20 @@ class Qini:
     half: float | None
 
 
-def read_segments(cells: Sequence[Cell], lang: str) -> Segments:
-    """The segments of a column; many different numbers are cut into five equal groups."""
+def read_segments(column: Column, lang: str) -> Segments:
+    """The segments of a column; many different numbers are cut into five equal groups.
+
+    A number or TRUE says little by itself: the heading stands before it.
+    """
+    found = _segments(column.cells, lang)
+    alone = all(value_of(cell) is not None for cell in column.cells if is_filled(cell))
+    if not (alone and column.name):
+        return found
+    names = tuple(f"{column.name} {name}" for name in found.names)
+    return Segments(names, found.of_row, found.ranked)
+
+
+def _segments(cells: Sequence[Cell], lang: str) -> Segments:
     numbers = [value_of(cell) for cell in cells]
     filled = [number for cell, number in zip(cells, numbers, strict=True) if is_filled(cell)]
     known = [number for number in filled if number is not None]

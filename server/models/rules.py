@@ -87,11 +87,11 @@ class Decisions(Rules):
 
     name = "decisions"
     version = "2026.11"
-    about = "Statistics of the columns of each call (scipy, statsmodels); no weights."
+    about = "Statistics of the columns of each call (numpy, scipy); no weights."
 
     def evaluate(self, **grids: Any) -> list[list[Any]]:
         """As server.decisions.evaluate.evaluate."""
-        from server.decisions.evaluate import evaluate  # scipy and statsmodels
+        from server.decisions.evaluate import evaluate  # scipy
 
         return evaluate(**grids)
 
