@@ -22,6 +22,7 @@ from server.decisions.columns import (
     value_of,
     yes_or_no,
 )
+from server.decisions.eval_words import SAYS
 from server.decisions.scores import Calibration, Estimate
 from server.decisions.words import count, figure, language, percent, points
 from udfs.catalogue_deciding import EVAL_COLUMNS
@@ -32,79 +33,6 @@ DECIMALS = 4
 MOST_NUMBERS_AS_LABELS = 20  # different whole numbers, above which they are amounts
 MOST_LABELS = 200
 MOST_PAIRS = 400  # of labels, above which only those that occur are listed
-
-_SAYS = {
-    "en": {
-        "compared": "of {rows} rows",
-        "left out": "{what}",
-        "left predicted": "{count} without a prediction",
-        "left actual": "{count} without an actual value",
-        "left confidence": "{count} without a confidence from 0 to 1",
-        "errors": " ({count} of them errors)",
-        "nothing": "nothing left out",
-        "heading": "; row 1 was read as headings",
-        "right": "{hits} of {rows} right",
-        "common": 'always saying "{label}" would score this',
-        "macro": "mean F1 of {labels} labels",
-        "precision": '{hits} of {rows} called "{label}" were so',
-        "recall": '{hits} of {rows} that were "{label}" were called so',
-        "never": "never predicted",
-        "absent": "does not occur",
-        "F1": "of precision and recall",
-        "pair": '{hits} of {rows} that were "{actual}" were called "{predicted}"',
-        "area": 'how often a "{yes}" was given more than another; 0.5 is chance',
-        "brier": "mean squared error of the probabilities; always saying {base} gives {score}",
-        "over": "too high by {points} points",
-        "under": "too low by {points} points",
-        "chance": "perfect probabilities would show about {chance} on as many rows",
-        "well": "within what chance gives",
-        "off": "more than chance gives ({limit})",
-        "bin": "said {predicted}, came true {share}",
-        "distance": "typical distance from the actual value",
-        "root": "as above; large misses count more",
-        "bias": "predictions are {how} on average",
-        "high": "too high",
-        "low": "too low",
-        "even": "neither too high nor too low, as far as can be told,",
-        "waste": "all misses beside all actual values",
-        "explained": "share of the variation that the predictions explain",
-    },
-    "zh": {
-        "compared": "共 {rows} 行",
-        "left out": "{what}",
-        "left predicted": "{count} 行没有预测值",
-        "left actual": "{count} 行没有实际值",
-        "left confidence": "{count} 行没有 0 到 1 的置信度",
-        "errors": "（其中 {count} 个是错误值）",
-        "nothing": "没有排除任何行",
-        "heading": "；第 1 行被当作标题",
-        "right": "{rows} 行中 {hits} 行正确",
-        "common": "总是回答“{label}”的正确率",
-        "macro": "{labels} 个标签的 F1 平均值",
-        "precision": "被判为“{label}”的 {rows} 行中 {hits} 行确实是",
-        "recall": "实际为“{label}”的 {rows} 行中 {hits} 行被认出",
-        "never": "从未被预测",
-        "absent": "实际未出现",
-        "F1": "精确率与召回率的综合",
-        "pair": "实际为“{actual}”的 {rows} 行中 {hits} 行被判为“{predicted}”",
-        "area": "“{yes}”的概率高于其他的比例；0.5 相当于随机",
-        "brier": "概率的均方误差；总是回答 {base} 时为 {score}",
-        "over": "平均偏高 {points} 个百分点",
-        "under": "平均偏低 {points} 个百分点",
-        "chance": "行数相同时，完全准确的概率也会有约 {chance}",
-        "well": "在偶然误差之内",
-        "off": "超出偶然误差（{limit}）",
-        "bin": "预测 {predicted}，实际 {share}",
-        "distance": "与实际值的平均差距",
-        "root": "同上，大的偏差权重更大",
-        "bias": "预测平均{how}",
-        "high": "偏高",
-        "low": "偏低",
-        "even": "没有可见的偏高或偏低",
-        "waste": "全部偏差与全部实际值之比",
-        "explained": "预测解释了多大比例的变化",
-    },
-}
 
 Row = list[Any]
 
@@ -131,7 +59,7 @@ def _rows(sheet: Sheet) -> list[Row]:
     truths = [actual.cells[row] for row in used]
     named = unique(name_of(cell) for cell in truths)
     lang = language(is_chinese([*named[:50], labels.name, actual.name]))
-    says = _SAYS[lang]
+    says = SAYS[lang]
     kind = "labels" if confidence else _kind(guesses, truths)
     rows = _counts(sheet, len(used), left, says)
     if kind == "numbers":
