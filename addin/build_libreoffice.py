@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape, quoteattr
 from addin.chinese import chinese
 from udfs.catalogue import FUNCTIONS
 from udfs.function import NAMESPACE, Arg, Function
-from udfs.kinds import Choice, Dates, Day, Kind, Texts, WordList
+from udfs.kinds import Choice, Dates, Day, Kind, Name, Texts, WordList
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = Path("addin/libreoffice")
@@ -30,7 +30,7 @@ MODULES = {
     "transport.py": Path("udfs/transport.py"),
 }
 # An empty cell that is referred to alone comes as 0; these kinds have no use for a number 0.
-TEXT_KINDS: tuple[type[Kind], ...] = (Texts, Choice, WordList, Dates, Day)  # no date is day 0
+TEXT_KINDS: tuple[type[Kind], ...] = (Texts, Choice, WordList, Dates, Day, Name)  # no date is day 0
 
 # Shown by LibreOffice's extension manager.
 _ABOUT = {

@@ -91,7 +91,11 @@ def _expects(arg: Arg) -> str:
 
 
 def _spills(function: Function) -> list[str]:
-    return [_spill(function, value) for value in function.spills.columns]
+    shown = [_spill(function, value) for value in function.spills.columns]
+    if function.spills.without:
+        arg, columns = function.spills.without
+        shown.append(f"Without `{arg}` the columns are {', '.join(columns)}.\n")
+    return shown
 
 
 def _spill(function: Function, value: str) -> str:

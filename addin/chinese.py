@@ -6,7 +6,10 @@ the generator says which is missing.
 
 from __future__ import annotations
 
+from addin.chinese_deciding import DECIDING
+
 CHINESE: dict[str, str] = {
+    **DECIDING,
     "How each review, question or post feels, in English or Chinese.": (
         "判断每条评论、提问或帖子的情感，支持中文和英文。"
     ),

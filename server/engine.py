@@ -242,6 +242,8 @@ class Engine:
         capability = CAPABILITIES[function.capability]
         if capability.knows:
             bound = {**bound, KNOWLEDGE: knowledge}
+        if capability.needs_models:
+            bound = {**bound, "loaded": self.models()}
         args = dict(capability.resolve(bound, self.settings))
         scalar = function.gives_cell(raw_args, args)
         items = capability.prepare(args)
@@ -384,7 +386,9 @@ class Engine:
         fresh = sum(key in computed for key in w.keys) if computed else 0
         self._count(w.function.name, model=fresh, store=asked - fresh, none=len(w.keys) - asked)
         signed = w.capability.signed(identity, w.args)
-        w.answer.model = signed + knowledge_suffix(w.capability, w.args.get(KNOWLEDGE))
+        signed += knowledge_suffix(w.capability, w.args.get(KNOWLEDGE))
+        # What tells of all models must not be remembered as one model's answer.
+        w.answer.model = None if w.capability.needs_models else signed
         late = sum(isinstance(outcome, NotReady) for outcome in mine)
         if late:
             down = next(outcome for outcome in mine if isinstance(outcome, NotReady))

@@ -6,6 +6,7 @@ import difflib
 import re
 from typing import Final
 
+from udfs.catalogue_deciding import DECIDING
 from udfs.errors import BadInput
 from udfs.function import NAMESPACE, Arg, Example, Function, Listed, Numbered, Spill
 from udfs.function_check import check
@@ -630,6 +631,7 @@ _ALL = (
     SUMMARIZE,
     NEEDS,
     PROFILE,
+    *DECIDING,
 )
 check(_ALL)
 FUNCTIONS: Final[dict[str, Function]] = {function.name: function for function in _ALL}

@@ -83,7 +83,7 @@ class _Call:
 
     @property
     def cells(self) -> int:
-        data = self.args[0]
+        data: Any = self.args[0] if self.args else None
         return len(data) * len(data[0]) if is_range(data) else 1
 
 

@@ -174,7 +174,7 @@ def _without_blank_end(args: Sequence[Any]) -> tuple[list[Any], int]:
                 filled -= 1
             used[len(arg)] = max(filled, used.get(len(arg), 1))
     cut = [arg[: used[len(arg)]] if is_range(arg) else arg for arg in args]
-    return cut, len(args[0]) - len(cut[0]) if is_range(args[0]) else 0
+    return cut, len(args[0]) - len(cut[0]) if args and is_range(args[0]) else 0
 
 
 def _build(function: Function, out: type[Converter]) -> Callable[..., Grid]:

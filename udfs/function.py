@@ -77,7 +77,8 @@ class Spill:
     their names in its first row, and as many rows as the data make; where only some values of the
     option give one, `table` names them. Without the argument `given` there is no table: the whole
     range gives one cell. Where the list argument `single` holds one item only, there is no table
-    either, but one value per input cell.
+    either, but one value per input cell. `without` is an argument and the columns of the table
+    where that one is left out.
     """
 
     option: str | None = None
@@ -85,6 +86,7 @@ class Spill:
     table: bool | tuple[str, ...] = False
     given: str | None = None
     single: str | None = None
+    without: tuple[str, tuple[str, ...]] | None = None
 
     @property
     def always_table(self) -> bool:
@@ -97,7 +99,11 @@ PER_CELL = Spill()
 
 @dataclass(frozen=True)
 class Function:
-    """One worksheet function. Its first argument is the data that the answer follows in shape."""
+    """One worksheet function.
+
+    Its first argument is the data that the answer follows in shape; it may be left out only where
+    the answer is always a table.
+    """
 
     name: str
     capability: str
@@ -167,6 +173,8 @@ class Function:
         option = self.spills.option
         if self.is_whole(values) or self._is_single(values):
             return ()
+        if self.spills.without and values[self.spills.without[0]] is None:
+            return self.spills.without[1]
         columns = self.spills.columns.get("" if option is None else values[option], ())
         if isinstance(columns, Numbered):
             count = values[columns.count]
@@ -241,12 +249,17 @@ class Function:
             "columns": {
                 value: _columns_json(columns) for value, columns in self.spills.columns.items()
             },
+            **self._columns_without(),
             "example": {
                 "formula": self.example_formula(),
                 "args": list(self.example.args),
                 "answer": self.example.answer,
             },
         }
+
+    def _columns_without(self) -> dict[str, Any]:
+        without = self.spills.without
+        return {"columns_without": {without[0]: list(without[1])}} if without else {}
 
     def _is_single(self, values: Mapping[str, Any]) -> bool:
         """Whether one item stands where a list would make a table."""

@@ -89,7 +89,7 @@ def _help_problems(function: Function) -> Iterable[str]:
 
 
 def _arg_problems(function: Function) -> Iterable[str]:
-    if not function.args or not function.args[0].required:
+    if not function.args or not (function.args[0].required or function.spills.always_table):
         yield "its first argument must be the data and required"
     seen: set[str] = set()
     optional = ""
@@ -127,6 +127,9 @@ def _spill_problems(function: Function) -> Iterable[str]:
         single and isinstance(single.kind, WordList) and spills.table is True
     ):
         yield f"it has no table with one {spills.single}, which is no list of words"
+    without = args.get(spills.without[0]) if spills.without else None
+    if spills.without and (without is None or without.default is not None):
+        yield f"its columns differ without {spills.without[0]}, which does not default to None"
     for columns in spills.columns.values():
         if isinstance(columns, Numbered):
             count = args.get(columns.count)

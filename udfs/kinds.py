@@ -386,6 +386,26 @@ class Day(_Option):
         return "a date"
 
 
+class Name(_Option):
+    """One name; parses to its text without spaces around it."""
+
+    def parse(self, raw: object, arg_name: str) -> str | None:
+        """The text; None of a blank cell.
+
+        Raises: BadInput if it is a range of several cells, the cell's error if it holds one.
+        """
+        text = _text_cell(self._one_cell(raw, arg_name), arg_name)
+        if isinstance(text, CellError):
+            raise text.to_exception()
+        return text.strip() if isinstance(text, str) else None
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": ["string", "number", "null"]}
+
+    def describe(self) -> str:
+        return "a name"
+
+
 class Flag(_Option):
     """TRUE or FALSE; parses to bool."""
 

@@ -327,7 +327,7 @@
       }
       group.entries.forEach((entry, index) => {
         const value = group.merged ? [values[index]] : values[index];
-        if (!hasCellError(value)) this.memo.set(entry.key, value);
+        if (result.model && !hasCellError(value)) this.memo.set(entry.key, value);
         this.resolve(entry, value);
       });
     }

@@ -1000,6 +1000,929 @@ globalThis.SHOPSHEET_CATALOGUE = {
           ]
         ]
       }
+    },
+    {
+      "name": "EVAL",
+      "formula": "SHOP.EVAL",
+      "signature": "SHOP.EVAL(predicted, actual)",
+      "summary": {
+        "en": "How good predictions were: right answers, per label, calibration; what was left out.",
+        "zh": "预测有多准：正确率、各标签表现、置信度是否可信，以及排除了哪些行。"
+      },
+      "returns": {
+        "en": "A table: accuracy, macro-F1, each label's precision and recall, confusion, calibration; each with rows, a 95 % interval where there is one, and words.",
+        "zh": "一个表格：正确率、宏平均 F1、各标签的精确率和召回率、混淆矩阵、校准；每项附行数、95% 区间（如有）和文字说明。"
+      },
+      "args": [
+        {
+          "name": "predicted",
+          "help": {
+            "en": "Labels, probabilities from 0 to 1, or numbers: one column; or labels and beside them their confidence. A heading may stand in the first row.",
+            "zh": "标签、0 到 1 的概率或数值，一列；也可以是标签和旁边的置信度两列。第一行可以是标题。"
+          },
+          "required": true,
+          "range": true,
+          "choices": [],
+          "type": "any"
+        },
+        {
+          "name": "actual",
+          "help": {
+            "en": "What was true, in the same rows: labels, or for probabilities 1 and 0, TRUE and FALSE or yes and no.",
+            "zh": "同一行的实际结果：标签；对概率则为 1 和 0、TRUE 和 FALSE 或 是 和 否。"
+          },
+          "required": true,
+          "range": true,
+          "choices": [],
+          "type": "any"
+        }
+      ],
+      "example": {
+        "formula": "=SHOP.EVAL({\"good\";\"bad\";\"bad\"},{\"good\";\"bad\";\"good\"})",
+        "args": [
+          [
+            [
+              "good"
+            ],
+            [
+              "bad"
+            ],
+            [
+              "bad"
+            ]
+          ],
+          [
+            [
+              "good"
+            ],
+            [
+              "bad"
+            ],
+            [
+              "good"
+            ]
+          ]
+        ],
+        "answer": [
+          [
+            "measure",
+            "of",
+            "predicted",
+            "value",
+            "lo_95",
+            "hi_95",
+            "rows",
+            "in words"
+          ],
+          [
+            "rows compared",
+            "",
+            "",
+            3,
+            "",
+            "",
+            3,
+            "of 3 rows"
+          ],
+          [
+            "rows left out",
+            "",
+            "",
+            0,
+            "",
+            "",
+            3,
+            "nothing left out"
+          ],
+          [
+            "accuracy",
+            "",
+            "",
+            0.6667,
+            0.2077,
+            0.9385,
+            3,
+            "2 of 3 right"
+          ],
+          [
+            "commonest label",
+            "good",
+            "",
+            0.6667,
+            "",
+            "",
+            3,
+            "always saying \"good\" would score this"
+          ],
+          [
+            "macro-F1",
+            "",
+            "",
+            0.6667,
+            0,
+            1,
+            3,
+            "mean F1 of 2 labels"
+          ],
+          [
+            "precision",
+            "good",
+            "",
+            1,
+            0.2065,
+            1,
+            1,
+            "1 of 1 called \"good\" were so"
+          ],
+          [
+            "recall",
+            "good",
+            "",
+            0.5,
+            0.0945,
+            0.9055,
+            2,
+            "1 of 2 that were \"good\" were called so"
+          ],
+          [
+            "F1",
+            "good",
+            "",
+            0.6667,
+            "",
+            "",
+            2,
+            "of precision and recall"
+          ],
+          [
+            "precision",
+            "bad",
+            "",
+            0.5,
+            0.0945,
+            0.9055,
+            2,
+            "1 of 2 called \"bad\" were so"
+          ],
+          [
+            "recall",
+            "bad",
+            "",
+            1,
+            0.2065,
+            1,
+            1,
+            "1 of 1 that were \"bad\" were called so"
+          ],
+          [
+            "F1",
+            "bad",
+            "",
+            0.6667,
+            "",
+            "",
+            1,
+            "of precision and recall"
+          ],
+          [
+            "confusion",
+            "good",
+            "good",
+            1,
+            "",
+            "",
+            2,
+            "1 of 2 that were \"good\" were called \"good\""
+          ],
+          [
+            "confusion",
+            "good",
+            "bad",
+            1,
+            "",
+            "",
+            2,
+            "1 of 2 that were \"good\" were called \"bad\""
+          ],
+          [
+            "confusion",
+            "bad",
+            "good",
+            0,
+            "",
+            "",
+            1,
+            "0 of 1 that were \"bad\" were called \"good\""
+          ],
+          [
+            "confusion",
+            "bad",
+            "bad",
+            1,
+            "",
+            "",
+            1,
+            "1 of 1 that were \"bad\" were called \"bad\""
+          ]
+        ]
+      }
+    },
+    {
+      "name": "MODEL_INFO",
+      "formula": "SHOP.MODEL_INFO",
+      "signature": "SHOP.MODEL_INFO([model])",
+      "summary": {
+        "en": "The models that answer: version, what they were trained on, how good they are.",
+        "zh": "给出答案的模型：版本、训练数据、有多准。"
+      },
+      "returns": {
+        "en": "A table with a row per model, or per fact: training data with licence, held-out scores, limits. It is read anew when the sheet is calculated in full.",
+        "zh": "每个模型一行（或每条信息一行）的表格：训练数据及许可、测试得分、局限。全部重算时重新读取。"
+      },
+      "args": [
+        {
+          "name": "model",
+          "help": {
+            "en": "The name of a model, such as encoder: then all that is known of it. A table of all models, loaded and saved, if left out.",
+            "zh": "模型名称，如 encoder：给出它的全部信息。省略时列出所有已加载和已保存的模型。"
+          },
+          "required": false,
+          "range": false,
+          "choices": [],
+          "type": "any"
+        }
+      ],
+      "example": {
+        "formula": "=SHOP.MODEL_INFO(\"customers\")",
+        "args": [
+          "customers"
+        ],
+        "answer": [
+          [
+            "about",
+            "of",
+            "value"
+          ],
+          [
+            "version",
+            "",
+            "2026.11"
+          ],
+          [
+            "state",
+            "",
+            "ready"
+          ],
+          [
+            "what it is",
+            "",
+            "RFM scores, BG/NBD and Gamma-Gamma, fitted to the orders of each call; no weights."
+          ],
+          [
+            "backend",
+            "",
+            "rules"
+          ],
+          [
+            "precision",
+            "",
+            "exact"
+          ]
+        ]
+      }
+    },
+    {
+      "name": "LIFT_TEST",
+      "formula": "SHOP.LIFT_TEST",
+      "signature": "SHOP.LIFT_TEST(outcome, treated, [segment])",
+      "summary": {
+        "en": "What an A/B test or a campaign with a hold-out changed: uplift, interval, p, by segment.",
+        "zh": "A/B 测试或带对照组的营销活动带来了什么变化：增量、区间、p 值，可按细分。"
+      },
+      "returns": {
+        "en": "A table: each arm beside the control, each segment, whether they rank the uplift (Qini), checks. p adjusted counts all comparisons.",
+        "zh": "一个表格：各组与对照组之比、各细分、能否按增量排序（Qini）、各项检查。p adjusted 已计入全部比较。"
+      },
+      "args": [
+        {
+          "name": "outcome",
+          "help": {
+            "en": "What each row did: 1 and 0 (visited, bought), or an amount such as spend, 0 included. A heading names it in the words of the answer.",
+            "zh": "每行的结果：1 和 0（如访问、购买），或金额（含 0）。标题会用在文字说明中。"
+          },
+          "required": true,
+          "range": true,
+          "choices": [],
+          "type": "any"
+        },
+        {
+          "name": "treated",
+          "help": {
+            "en": "The arm of each row: 1 and 0, yes and no, or names of two or more arms of which one is called control, hold-out, no ... or A.",
+            "zh": "每行所属的组：1 和 0、是 和 否，或两个以上组的名称，其中一个叫对照组、control、未发送 或 A。"
+          },
+          "required": true,
+          "range": true,
+          "choices": [],
+          "type": "any"
+        },
+        {
+          "name": "segment",
+          "help": {
+            "en": "The segment of each row; or a score such as predicted uplift, which is cut into fifths. No segments if left out.",
+            "zh": "每行的细分；或一个得分（如预测增量），会被分成五等份。省略时不分细分。"
+          },
+          "required": false,
+          "range": true,
+          "choices": [],
+          "type": "any"
+        }
+      ],
+      "example": {
+        "formula": "=SHOP.LIFT_TEST({1;1;1;1;1;1;1;1;1;0;0;0;1;1;0;0;0;0;0;0;0;0;0;0},{\"new\";\"new\";\"new\";\"new\";\"new\";\"new\";\"new\";\"new\";\"new\";\"new\";\"new\";\"new\";\"control\";\"control\";\"control\";\"control\";\"control\";\"control\";\"control\";\"control\";\"control\";\"control\";\"control\";\"control\"})",
+        "args": [
+          [
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ]
+          ],
+          [
+            [
+              "new"
+            ],
+            [
+              "new"
+            ],
+            [
+              "new"
+            ],
+            [
+              "new"
+            ],
+            [
+              "new"
+            ],
+            [
+              "new"
+            ],
+            [
+              "new"
+            ],
+            [
+              "new"
+            ],
+            [
+              "new"
+            ],
+            [
+              "new"
+            ],
+            [
+              "new"
+            ],
+            [
+              "new"
+            ],
+            [
+              "control"
+            ],
+            [
+              "control"
+            ],
+            [
+              "control"
+            ],
+            [
+              "control"
+            ],
+            [
+              "control"
+            ],
+            [
+              "control"
+            ],
+            [
+              "control"
+            ],
+            [
+              "control"
+            ],
+            [
+              "control"
+            ],
+            [
+              "control"
+            ],
+            [
+              "control"
+            ],
+            [
+              "control"
+            ]
+          ]
+        ],
+        "answer": [
+          [
+            "segment",
+            "arm",
+            "rows",
+            "mean",
+            "control rows",
+            "control mean",
+            "uplift",
+            "lo_95",
+            "hi_95",
+            "relative",
+            "p",
+            "p adjusted",
+            "in words"
+          ],
+          [
+            "all",
+            "new",
+            12,
+            0.75,
+            12,
+            0.166667,
+            0.583333,
+            0.184758,
+            0.784003,
+            3.5,
+            0.004135,
+            0.004135,
+            "new raised the outcome by 58.3 points (18.5 to 78.4); 1 in 2 more"
+          ],
+          [
+            "check",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "The split 50.0 : 50.0 fits a planned 50 : 50 (p 1)"
+          ],
+          [
+            "check",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "No rows left out"
+          ]
+        ]
+      }
+    },
+    {
+      "name": "DRIVERS",
+      "formula": "SHOP.DRIVERS",
+      "signature": "SHOP.DRIVERS(target, features, [top_n])",
+      "summary": {
+        "en": "What moves an outcome, beside what it is mixed up with, in words for a slide.",
+        "zh": "什么影响结果（扣除混杂因素），用可直接写进报告的话说明。"
+      },
+      "returns": {
+        "en": "A table of factors beyond chance, the surest first: effect beside the others (times as likely, or difference), interval, unadjusted; columns that give the target away are named.",
+        "zh": "超出偶然的因素表，最可靠的在前：扣除其他因素后的影响（倍数或差值）、区间、未扣除时的影响；直接泄露结果的列会被指出。"
+      },
+      "args": [
+        {
+          "name": "target",
+          "help": {
+            "en": "The outcome of each row: yes or no (1 and 0, TRUE and FALSE), a rating or an amount. A heading names it.",
+            "zh": "每行的结果：是或否（1 和 0、TRUE 和 FALSE）、评分或金额。标题就是它的名称。"
+          },
+          "required": true,
+          "range": true,
+          "choices": [],
+          "type": "any"
+        },
+        {
+          "name": "features",
+          "help": {
+            "en": "What is known of the same rows, with headings: names, numbers, dates, texts. Texts are read: what they praise or complain about counts.",
+            "zh": "同样这些行的已知信息，带标题：名称、数值、日期、文本。文本会被阅读：称赞或抱怨的内容都计入。"
+          },
+          "required": true,
+          "range": true,
+          "choices": [],
+          "type": "any"
+        },
+        {
+          "name": "top_n",
+          "help": {
+            "en": "How many factors at most. 10 if left out.",
+            "zh": "最多列出多少个因素。省略时为 10。"
+          },
+          "required": false,
+          "range": false,
+          "choices": [],
+          "type": "number"
+        }
+      ],
+      "example": {
+        "formula": "=SHOP.DRIVERS({\"returned\";1;1;1;1;1;1;1;1;1;1;1;1;1;1;1;0;0;0;0;0;1;1;1;1;1;0;0;0;0;0;0;0;0;0;0;0;0;0;0;0},{\"channel\";\"Web\";\"Web\";\"Web\";\"Web\";\"Web\";\"Web\";\"Web\";\"Web\";\"Web\";\"Web\";\"Web\";\"Web\";\"Web\";\"Web\";\"Web\";\"Web\";\"Web\";\"Web\";\"Web\";\"Web\";\"Shop\";\"Shop\";\"Shop\";\"Shop\";\"Shop\";\"Shop\";\"Shop\";\"Shop\";\"Shop\";\"Shop\";\"Shop\";\"Shop\";\"Shop\";\"Shop\";\"Shop\";\"Shop\";\"Shop\";\"Shop\";\"Shop\";\"Shop\"})",
+        "args": [
+          [
+            [
+              "returned"
+            ],
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              1
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ],
+            [
+              0
+            ]
+          ],
+          [
+            [
+              "channel"
+            ],
+            [
+              "Web"
+            ],
+            [
+              "Web"
+            ],
+            [
+              "Web"
+            ],
+            [
+              "Web"
+            ],
+            [
+              "Web"
+            ],
+            [
+              "Web"
+            ],
+            [
+              "Web"
+            ],
+            [
+              "Web"
+            ],
+            [
+              "Web"
+            ],
+            [
+              "Web"
+            ],
+            [
+              "Web"
+            ],
+            [
+              "Web"
+            ],
+            [
+              "Web"
+            ],
+            [
+              "Web"
+            ],
+            [
+              "Web"
+            ],
+            [
+              "Web"
+            ],
+            [
+              "Web"
+            ],
+            [
+              "Web"
+            ],
+            [
+              "Web"
+            ],
+            [
+              "Web"
+            ],
+            [
+              "Shop"
+            ],
+            [
+              "Shop"
+            ],
+            [
+              "Shop"
+            ],
+            [
+              "Shop"
+            ],
+            [
+              "Shop"
+            ],
+            [
+              "Shop"
+            ],
+            [
+              "Shop"
+            ],
+            [
+              "Shop"
+            ],
+            [
+              "Shop"
+            ],
+            [
+              "Shop"
+            ],
+            [
+              "Shop"
+            ],
+            [
+              "Shop"
+            ],
+            [
+              "Shop"
+            ],
+            [
+              "Shop"
+            ],
+            [
+              "Shop"
+            ],
+            [
+              "Shop"
+            ],
+            [
+              "Shop"
+            ],
+            [
+              "Shop"
+            ],
+            [
+              "Shop"
+            ],
+            [
+              "Shop"
+            ]
+          ]
+        ],
+        "answer": [
+          [
+            "factor",
+            "effect in words",
+            "rows",
+            "mean",
+            "mean of others",
+            "effect",
+            "lo_95",
+            "hi_95",
+            "unadjusted",
+            "p adjusted",
+            "note"
+          ],
+          [
+            "channel is Shop",
+            "62 % less likely: 25 % instead of 75 %",
+            20,
+            0.25,
+            0.75,
+            0.375,
+            0.1688,
+            0.6695,
+            0.3333,
+            0.001,
+            "holds beside the other factors"
+          ],
+          [
+            "note",
+            "Factors looked at 1, beyond chance 1",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            ""
+          ],
+          [
+            "note",
+            "40 rows; 0 without returned left out; returned in 50 % of the rows",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            ""
+          ],
+          [
+            "note",
+            "row 1 was read as headings",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            ""
+          ]
+        ]
+      }
     }
   ]
 };

@@ -4,7 +4,10 @@ from server.capabilities.aspects import Aspects
 from server.capabilities.base import KNOWLEDGE, Capability, Operation, Outcome, cost_of
 from server.capabilities.classify import Classify
 from server.capabilities.clean import Clean
+from server.capabilities.deciding import Eval, LiftTest
+from server.capabilities.drivers import Drivers
 from server.capabilities.keywords import Keywords
+from server.capabilities.model_info import ModelInfo
 from server.capabilities.needs import Needs
 from server.capabilities.profile import Profile
 from server.capabilities.segment import Segment
@@ -27,6 +30,10 @@ CAPABILITIES: dict[str, Capability] = {
         Summarize(),
         Needs(),
         Profile(),
+        Eval(),
+        LiftTest(),
+        Drivers(),
+        ModelInfo(),
     )
 }
 

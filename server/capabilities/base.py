@@ -75,11 +75,14 @@ class Capability(ABC):
 
     name: str  # as the catalogue says it
     model: str  # name of the worker that owns the model
+    needs_models = False  # whether `resolve` must be given what the engine has loaded
     stored_as: str  # what `run` makes; part of the store key, so capabilities may share it
     knows: tuple[str, ...] = ()  # the sheets of the knowledge file that can change its answers
 
     def resolve(self, args: Mapping[str, Any], settings: Settings) -> Mapping[str, Any]:
         """The arguments, with what they name on this machine; mostly as they are.
+
+        Where `needs_models` is set, args["loaded"] are the entries of Engine.models.
 
         Raises: BadInput if there is nothing of that name.
         """

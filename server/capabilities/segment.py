@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import datetime
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from server.capabilities.base import Capability, Outcome, column_of
+from server.capabilities.base import column_of
+from server.capabilities.one_table import TableCapability
 from server.segment_models import load_segments, path_of
 from server.settings import Settings
-from udfs.errors import BadInput, ShopsheetError, short
+from udfs.errors import BadInput, short
 from udfs.kinds import DAY_ZERO
 
 SAVED = "saved cut-points"  # what `resolve` adds to the arguments
 
 
-class Segment(Capability):
+class Segment(TableCapability):
     """Scores or expected value per customer. The whole call is one item, and stored as one."""
 
     name = "segment"
@@ -34,14 +34,14 @@ class Segment(Capability):
             )
         return {**args, SAVED: load_segments(path_of(settings.home, args["bins"]))}
 
-    def prepare(self, args: Mapping[str, Any]) -> list[str | None]:
+    def item(self, args: Mapping[str, Any]) -> dict[str, Any]:
         columns = {name: column_of(args[name], name) for name in ("ids", "dates", "amounts")}
         lengths = {name: len(column) for name, column in columns.items()}
         if len(set(lengths.values())) > 1:
             found = ", ".join(f"{name} has {count:,} cells" for name, count in lengths.items())
             raise BadInput(f"{found}; expected as many of each. Select the same rows in all three.")
         as_of, saved = args["as_of"], args.get(SAVED)
-        item = {
+        return {
             "ids": [cell if isinstance(cell, str) else None for cell in columns["ids"]],
             "days": [_day_number(cell) for cell in columns["dates"]],
             "amounts": [c if isinstance(c, float) else None for c in columns["amounts"]],
@@ -50,31 +50,6 @@ class Segment(Capability):
             "as_of": as_of and _day_number(as_of),
             **({"cuts": saved.scheme.to_json()} if saved else {}),
         }
-        return [json.dumps(item, ensure_ascii=False, separators=(",", ":"))]
-
-    def run(self, model: Any, items: Sequence[str]) -> list[bytes | ShopsheetError]:
-        return [_table(model, item) for item in items]
-
-    def is_intact(self, model: Any, stored: bytes) -> bool:
-        return stored.startswith(b"[[") and stored.endswith(b"]]")
-
-    def answer(
-        self, model: Any, args: Mapping[str, Any], outcomes: Sequence[Outcome]
-    ) -> list[list[Any]]:
-        (outcome,) = outcomes
-        if isinstance(outcome, ShopsheetError):
-            raise outcome
-        assert outcome is not None
-        table: list[list[Any]] = json.loads(outcome)
-        return table
-
-
-def _table(model: Any, item: str) -> bytes | ShopsheetError:
-    try:
-        table = model.segment(**json.loads(item))
-    except ShopsheetError as error:
-        return error
-    return json.dumps(table, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
 
 
 def _day_number(cell: object) -> int | None:

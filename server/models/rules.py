@@ -82,4 +82,26 @@ class CustomerStatistics(Rules):
         return segment(**orders)
 
 
-RULES: dict[str, type[Rules]] = {rules.name: rules for rules in (TextRules, CustomerStatistics)}
+class Decisions(Rules):
+    """Scores of predictions and tests of campaigns, computed on the data of each call."""
+
+    name = "decisions"
+    version = "2026.11"
+    about = "Statistics of the columns of each call (numpy, scipy); no weights."
+
+    def evaluate(self, **grids: Any) -> list[list[Any]]:
+        """As server.decisions.evaluate.evaluate."""
+        from server.decisions.evaluate import evaluate  # scipy
+
+        return evaluate(**grids)
+
+    def lift_test(self, **grids: Any) -> list[list[Any]]:
+        """As server.decisions.lift_test.lift_test."""
+        from server.decisions.lift_test import lift_test
+
+        return lift_test(**grids)
+
+
+RULES: dict[str, type[Rules]] = {
+    rules.name: rules for rules in (TextRules, CustomerStatistics, Decisions)
+}

@@ -39,6 +39,32 @@ failed:
     SHOP_CLEAN = CVErr(2042)
 End Function
 
+Function SHOP_DRIVERS(target, features, Optional top_n)
+    #If App = "Microsoft Excel" Then
+        If TypeOf Application.Caller Is Range Then On Error GoTo failed
+        SHOP_DRIVERS = ShopsheetCells(XLPy.CallUDF("udfs.excel", "SHOP_DRIVERS_CODES", Array(target, features, top_n), ThisWorkbook, Application.Caller))
+        Exit Function
+    #Else
+        SHOP_DRIVERS = ShopsheetCells(XLPy.CallUDF("udfs.excel", "SHOP_DRIVERS_CODES", Array(target, features, top_n)))
+        Exit Function
+    #End If
+failed:
+    SHOP_DRIVERS = CVErr(2042)
+End Function
+
+Function SHOP_EVAL(predicted, actual)
+    #If App = "Microsoft Excel" Then
+        If TypeOf Application.Caller Is Range Then On Error GoTo failed
+        SHOP_EVAL = ShopsheetCells(XLPy.CallUDF("udfs.excel", "SHOP_EVAL_CODES", Array(predicted, actual), ThisWorkbook, Application.Caller))
+        Exit Function
+    #Else
+        SHOP_EVAL = ShopsheetCells(XLPy.CallUDF("udfs.excel", "SHOP_EVAL_CODES", Array(predicted, actual)))
+        Exit Function
+    #End If
+failed:
+    SHOP_EVAL = CVErr(2042)
+End Function
+
 Function SHOP_KEYWORDS(text, Optional top_n, Optional scope, Optional stop_words)
     #If App = "Microsoft Excel" Then
         If TypeOf Application.Caller Is Range Then On Error GoTo failed
@@ -50,6 +76,32 @@ Function SHOP_KEYWORDS(text, Optional top_n, Optional scope, Optional stop_words
     #End If
 failed:
     SHOP_KEYWORDS = CVErr(2042)
+End Function
+
+Function SHOP_LIFT_TEST(outcome, treated, Optional segment)
+    #If App = "Microsoft Excel" Then
+        If TypeOf Application.Caller Is Range Then On Error GoTo failed
+        SHOP_LIFT_TEST = ShopsheetCells(XLPy.CallUDF("udfs.excel", "SHOP_LIFT_TEST_CODES", Array(outcome, treated, segment), ThisWorkbook, Application.Caller))
+        Exit Function
+    #Else
+        SHOP_LIFT_TEST = ShopsheetCells(XLPy.CallUDF("udfs.excel", "SHOP_LIFT_TEST_CODES", Array(outcome, treated, segment)))
+        Exit Function
+    #End If
+failed:
+    SHOP_LIFT_TEST = CVErr(2042)
+End Function
+
+Function SHOP_MODEL_INFO(Optional model)
+    #If App = "Microsoft Excel" Then
+        If TypeOf Application.Caller Is Range Then On Error GoTo failed
+        SHOP_MODEL_INFO = ShopsheetCells(XLPy.CallUDF("udfs.excel", "SHOP_MODEL_INFO_CODES", Array(model), ThisWorkbook, Application.Caller))
+        Exit Function
+    #Else
+        SHOP_MODEL_INFO = ShopsheetCells(XLPy.CallUDF("udfs.excel", "SHOP_MODEL_INFO_CODES", Array(model)))
+        Exit Function
+    #End If
+failed:
+    SHOP_MODEL_INFO = CVErr(2042)
 End Function
 
 Function SHOP_NEEDS(text, Optional taxonomy, Optional output)

@@ -1,0 +1,1 @@
+"""Statistics that decide: scores of predictions, tests of campaigns, what drives an outcome."""
