@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from server.own.heads import all_in_use, card_of
 from server.settings import WEIGHTS_FOLDER, Settings
 from udfs.errors import BadInput, short
 
@@ -54,9 +55,14 @@ def all_models(loaded: Sequence[Mapping[str, Any]], settings: Settings) -> list[
         if (path / "config.json").is_file() and not shown:
             found.append(_of_folder(path, path.name, "shipped"))
     saved = sorted((settings.home / "models").glob("[!.]*/[!.]*/config.json"))
-    return found + [
+    found += [
         _of_folder(path.parent, f"{path.parent.parent.name}/{path.parent.name}", "saved")
         for path in saved
+    ]
+    learnt = all_in_use(settings.home)
+    return found + [
+        _of_own(name, version, card_of(settings.home, name, version))
+        for name, version in learnt.items()
     ]
 
 
@@ -64,8 +70,10 @@ def summary(model: ModelFacts) -> list[str]:
     """The row of one model: name, version, state, what it is, data, scores, licences, limits."""
     licences = [str(fact.value) for fact in model.facts if "licence" in fact.of.casefold()]
     names = [fact.of.split(":")[0] for fact in model.about("data") if ": " in fact.of]
-    data = list(dict.fromkeys(names)) or [str(fact.value) for fact in model.about("data")]
-    scores = [f"{fact.of} {fact.value}" for fact in model.about("scores") if _is_score(fact)]
+    data = list(dict.fromkeys(names)) or [
+        str(fact.value) for fact in model.about("data") if fact.of in ("", "learnt from")
+    ]
+    scores = [f"{fact.of} {fact.value}" for fact in model.about("held-out") if _is_score(fact)]
     limits = [str(fact.value) for fact in model.about("limits")]
     return [
         model.name, model.version, model.state, model.what,
@@ -151,6 +159,28 @@ def _of_folder(folder: Path, name: str, state: str) -> ModelFacts:
     )
     version = str(config.get("version") or config.get("artefact_version") or "")
     return ModelFacts(name, version, state, what, tuple(facts))
+
+
+def _of_own(name: str, version: str, card: Mapping[str, Any]) -> ModelFacts:
+    """A model that learnt from the user's own rows, from the card of the version in use."""
+    facts = [
+        Fact("Data", about, card[key])
+        for about, key in (
+            ("learnt from", "trained_on"),
+            ("date", "date"),
+            ("rows", "rows"),
+            ("rows held out", "held_out"),
+            ("encoder", "encoder"),
+        )
+        if key in card
+    ]
+    facts += [Fact("Data", f"rows of {label}", n) for label, n in card.get("labels", {}).items()]
+    for about, key in (
+        ("Held-out scores", "scores"),
+        ("Scores of the one before", "scores_before"),
+    ):
+        facts += [Fact(about, score, value) for score, value in card.get(key, {}).items()]
+    return ModelFacts(name, version, "in use", "learnt from rows of yours", tuple(facts))
 
 
 def _of_json(card: Mapping[str, Any]) -> list[Fact]:

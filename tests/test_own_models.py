@@ -95,6 +95,12 @@ def test_a_worksheet_teaches_a_running_server_what_sentiment_is(
         models = client.get("/v1/models")
         assert models["own"]["sentiment"]["version"] == trained["version"]
         assert models["own"]["sentiment"]["card"]["scores"] == trained["scores"]
+        header, *table = client.call("MODEL_INFO")
+        row = next(dict(zip(header, row, strict=True)) for row in table if row[0] == "sentiment")
+        assert (row["version"], row["state"]) == (trained["version"], "in use")
+        assert row["trained on"] == models["own"]["sentiment"]["card"]["trained_on"]
+        assert "accuracy 1.0" in row["held-out scores"]
+        assert ["Data", "rows", 80] in client.call("MODEL_INFO", "sentiment")
         assert cli.main(["models", "back", "sentiment"]) == 0
         assert "comes with Shopsheet answers now" in capsys.readouterr().out
         [answer] = client.answers([("SENTIMENT", ["the colour arrived"])])
