@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -191,6 +192,7 @@ def _plain(thing: str, change: Change | None) -> str:
     return thing.lower() if thing.istitle() else thing
 
 
+@lru_cache(maxsize=50_000)  # PROFILE asks for every aspect of every row
 def same_thing(thing: str, category: str = "") -> str:
     """What things that are one in other words have in common."""
     category = category or category_of_words(thing) or ""
