@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -218,6 +219,11 @@ def same_thing(thing: str, category: str = "", shop: Knowledge = NO_KNOWLEDGE) -
         return aspect.name.casefold()
     if (name := shop.names.get(thing)) and name.kind != WORD:
         return name.shown.casefold()
+    return _same_words(thing, category)
+
+
+@lru_cache(maxsize=50_000)  # PROFILE asks for every aspect of every row
+def _same_words(thing: str, category: str) -> str:
     category = category or category_of_words(thing) or ""
     if category and category not in ("overall", "other"):
         return category

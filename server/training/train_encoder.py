@@ -32,6 +32,7 @@ from server.training.gather import gather_lessons
 from server.training.lessons import Lessons, split_examples
 from server.training.losses import fit_temperature, held_out_scores
 from server.training.network import (
+    HEADS,
     EncoderNetwork,
     blend_with_start_model,
     load_trained_encoder,
@@ -127,11 +128,11 @@ def train_encoder(
     )
     if lessons.aspects:
         network.aspects = AspectHead(network.body.config.hidden_size, lessons.aspects.names)
-        if is_artefact(start):
-            take_over_aspects(network.aspects, start)
+        if is_artefact(start) and take_over_aspects(network.aspects, start):
+            before.aspects = deepcopy(network.aspects)
     network = finetune_runs(recipe.finetune, lessons, tokenizer, network, work, device)
     if recipe.end_share < 1:
-        network = keep_of_start(network, before, recipe.end_share)
+        network = keep_of_start(network, before, recipe.end_share, ("body.", *HEADS))
     train, dev = split_examples(lessons.examples, recipe.finetune.dev_share)
     logits = predict(network, tokenizer, dev, recipe.finetune)
     temperature = fit_temperature(logits, dev)
@@ -204,27 +205,31 @@ def finetune_runs(
     return average_networks([tune(*pair) for pair in zip(seeds, folders, strict=True)])
 
 
-def take_over_aspects(head: AspectHead, start: Path) -> None:
-    """Gives the head the weights that an encoder of ours has, if it tells the same aspects."""
+def take_over_aspects(head: AspectHead, start: Path) -> bool:
+    """Whether an encoder of ours tells the same aspects; then the head gets its weights."""
     artefact = load_artefact(start)
     kept = {
         name.removeprefix("aspects."): tensor
         for name, tensor in artefact.tensors().items()
         if name.startswith("aspects.")
     }
-    if kept:
-        head.take_over(kept, artefact.config["aspects"])
+    return bool(kept) and head.take_over(kept, artefact.config["aspects"])
 
 
-def keep_of_start(network: EncoderNetwork, before: EncoderNetwork, share: float) -> EncoderNetwork:
-    """`network` with `share` of its body and classifier, and the rest of those of `before`.
+def keep_of_start(
+    network: EncoderNetwork,
+    before: EncoderNetwork,
+    share: float,
+    parts: tuple[str, ...] = ("body.", "classifier."),
+) -> EncoderNetwork:
+    """`network` with `share` of its own weights in these parts, and the rest of those of `before`.
 
     Source: weight-space ensembling, Wortsman et al. 2022, "Robust fine-tuning of zero-shot models".
     """
     earlier = dict(before.named_parameters())
     with torch.no_grad():
         for name, parameter in network.named_parameters():
-            if name.startswith(("body.", "classifier.")):
+            if name.startswith(parts) and name in earlier:
                 parameter.copy_(torch.lerp(earlier[name], parameter, share))
     return network
 
