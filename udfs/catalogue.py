@@ -578,8 +578,8 @@ TOPICS = Function(
                 "example",
                 "row",
             ],
-            ["battery", "battery", 2, 0.6667, 0.0334, "", "", "", "The battery lasts two days", 1],
-            ["delivery", "delivery", 2, 0.6667, -0.3272, "", "", "", "Delivery was slow", 2],
+            ["battery", "battery", 2, 0.6667, 0.0645, "", "", "", "The battery lasts two days", 1],
+            ["delivery", "delivery", 2, 0.6667, -0.4118, "", "", "", "Delivery was slow", 2],
         ],
     ),
     spills=Spill(

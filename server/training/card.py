@@ -172,6 +172,10 @@ def _end(recipe: Mapping[str, Any]) -> str:
 
 
 def _start_option(card: Mapping[str, Any]) -> str:
-    return (
-        " with `--start-model` naming the folder of that version" if "started_from" in card else ""
-    )
+    before = card.get("started_from")
+    if not before:
+        return ""
+    said = " with `--start-model` naming the folder of that version"
+    if averaged := before.get("averaged"):
+        said += f", `--average-with` that of {averaged['version']}"
+    return said
