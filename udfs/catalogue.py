@@ -6,6 +6,7 @@ import difflib
 import re
 from typing import Final
 
+from udfs.catalogue_series import SERIES_FUNCTIONS
 from udfs.errors import BadInput
 from udfs.function import NAMESPACE, Arg, Example, Function, Listed, Numbered, Spill
 from udfs.function_check import check
@@ -612,6 +613,7 @@ _ALL = (
     SUMMARIZE,
     NEEDS,
     PROFILE,
+    *SERIES_FUNCTIONS,
 )
 check(_ALL)
 FUNCTIONS: Final[dict[str, Function]] = {function.name: function for function in _ALL}

@@ -127,6 +127,9 @@ def _spill_problems(function: Function) -> Iterable[str]:
         single and isinstance(single.kind, WordList) and spills.table is True
     ):
         yield f"it has no table with one {spills.single}, which is no list of words"
+    first = args.get(spills.first[0]) if spills.first else None
+    if spills.first and (first is None or first.default is not None):
+        yield f"a column comes with {spills.first[0]}, which is no argument that defaults to None"
     for columns in spills.columns.values():
         if isinstance(columns, Numbered):
             count = args.get(columns.count)

@@ -1,10 +1,13 @@
 """The capabilities of the server by name, as the catalogue refers to them."""
 
+from server.capabilities.anomaly import Anomaly
 from server.capabilities.aspects import Aspects
 from server.capabilities.base import Capability, Outcome, cost_of
 from server.capabilities.classify import Classify
 from server.capabilities.clean import Clean
+from server.capabilities.forecast import Forecast
 from server.capabilities.keywords import Keywords
+from server.capabilities.lift import Lift
 from server.capabilities.needs import Needs
 from server.capabilities.profile import Profile
 from server.capabilities.segment import Segment
@@ -27,6 +30,9 @@ CAPABILITIES: dict[str, Capability] = {
         Summarize(),
         Needs(),
         Profile(),
+        Forecast(),
+        Anomaly(),
+        Lift(),
     )
 }
 
