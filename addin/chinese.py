@@ -229,6 +229,68 @@ CHINESE: dict[str, str] = {
     ),
     "The day from which recency counts; later rows are not looked at. The last date of the data "
     "if left out.": ("计算最近一次的基准日，之后的行不计入。省略时为数据中的最后一天。"),
+    "The numbers to look at: a column with a row per time. Empty cells and errors count as "
+    "missing.": "要分析的数值：一列，每个时间一行。空单元格和错误值视为缺失。",
+    "The date or time of each value, in any order, with a constant step: days, weeks, months, "
+    "hours ... Up to 30 % may be missing; values of one time are averaged.": (
+        "每个值的日期或时间，顺序不限，间隔须固定：日、周、月、小时等。最多可缺 30%；"
+        "同一时间的多个值取平均。"
+    ),
+    "A column as long as values: each of its values is a series of its own, such as a product or a "
+    "shop. One series if left out.": (
+        "与 values 等长的一列：每个不同的值（如商品或店铺）单独成为一个序列。省略时为一个序列。"
+    ),
+    "What comes next in one series or in thousands: sales, visits, stock.": (
+        "预测一个或上千个序列接下来的走势：销量、访问量、库存。"
+    ),
+    "A table: date, forecast, lo, hi for each step ahead, after the group if there are groups; or "
+    "the test.": "一个表格：未来每一步的日期、预测值、下限和上限，有分组时前面是组名；或检验结果。",
+    "How many steps ahead. As many as rows at the end have no value, else as suits the step: 48 "
+    "hours, 28 days, 13 weeks, 12 months, 8 quarters if left out.": (
+        "预测多少步。省略时与末尾没有值的行数相同，否则按间隔：48 小时、28 天、13 周、12 个月、"
+        "8 个季度。"
+    ),
+    "How many in 100 values shall lie from lo to hi. 95 if left out.": (
+        "每 100 个值应有多少个落在 lo 与 hi 之间。省略时为 95。"
+    ),
+    "What is known in advance, such as price or promotion: columns as long as values. Or a country "
+    'for its holidays: "US", "CN".': (
+        "事先已知的因素，如价格或促销：与 values 等长的若干列。也可以写国家代码以使用其节假日："
+        '"US"、"CN"。'
+    ),
+    "The drivers of the steps ahead, a row for each. Not needed where rows without a value at the "
+    "end of the data hold them.": (
+        "未来各步的已知因素，每步一行。数据末尾没有值的行已包含它们时不需要。"
+    ),
+    '"forecast", or "accuracy": how forecasts made earlier went, beside what stood a season before '
+    "(naive), and how often the interval held. forecast if left out.": (
+        '"forecast" 预测；"accuracy" 检验过去所做的预测：与上一季节的值（naive）比较，以及区间的'
+        "命中率。省略时为 forecast。"
+    ),
+    "Which values of a series are out of line, with trend and season considered.": (
+        "考虑趋势和季节后，序列中哪些值异常。"
+    ),
+    "flag (high, low, or blank), expected, lo and hi of each row, in the order of the data.": (
+        "每行的标记（high 偏高、low 偏低或空）、预期值、下限和上限，顺序与数据相同。"
+    ),
+    "How many in 100 ordinary values shall lie from lo to hi; of the others an alarm is false. 99 "
+    "if left out.": ("每 100 个正常值应有多少个落在 lo 与 hi 之间；其余的会被误报。省略时为 99。"),
+    "What a campaign did to a series: what happened beside what would have happened.": (
+        "一次活动对序列的影响：实际发生的与没有活动时会发生的对比。"
+    ),
+    "A table with one row: actual, expected, effect, its interval and probability, how placebo "
+    "campaigns before it went, and the verdict in words.": (
+        "一行的表格：实际值、预期值、效果、区间和概率、此前虚拟活动的检验，以及文字结论。"
+    ),
+    "The first day or time of the campaign.": "活动的第一天或开始时间。",
+    "The last day or time that counts; later rows are not looked at. The last of the data if left "
+    "out.": "计入的最后一天或时间，之后的行不计入。省略时为数据中的最后一个。",
+    "Series that the campaign did not touch, such as other regions or the market: columns as long "
+    "as values. They make the answer much surer.": (
+        "活动没有影响到的序列，如其他地区或整个市场：与 values 等长的若干列。有了它们结论更可靠。"
+    ),
+    "How sure the interval shall be: 95 in 100 such intervals hold the true effect. 95 if left "
+    "out.": "区间的把握：每 100 个这样的区间有 95 个包含真实效果。省略时为 95。",
 }
 
 

@@ -100,7 +100,7 @@ def result_columns(function: Function, options: Mapping[str, Any]) -> list[str]:
     Raises: BadInput for a function that answers with a table.
     """
     base = function.name.lower()
-    always = function.spills.always_table
+    always = function.spills.reads_columns
     values = {} if always else function.bind([[["x"]], *_positional(function, options)])
     if always or function.is_table(values):
         raise BadInput(

@@ -215,7 +215,7 @@ def test_functions_come_from_the_catalogue(client: FlaskClient) -> None:
 
 def test_models_show_version_and_card(client: FlaskClient, engine: Engine) -> None:
     model, *rules = client.get("/v1/models").get_json()["models"]
-    assert [one["name"] for one in rules] == ["text", "customers", "decisions"]
+    assert [one["name"] for one in rules] == ["text", "customers", "decisions", "series"]
     assert model["name"] == "encoder"
     assert model["state"] == "ready"
     assert model["model"] == f"encoder@{model['version']}"
@@ -230,7 +230,13 @@ def test_health_is_green_only_when_the_model_answers(
     assert client.get("/health").get_json() == {
         "service": "shopsheet",
         "status": "ready",
-        "workers": {"encoder": True, "text": True, "customers": True, "decisions": True},
+        "workers": {
+            "encoder": True,
+            "text": True,
+            "customers": True,
+            "decisions": True,
+            "series": True,
+        },
         "knowledge": "none",
         "problems": {},
     }
@@ -244,7 +250,13 @@ def test_health_is_green_only_when_the_model_answers(
         assert response.get_json() == {
             "service": "shopsheet",
             "status": "not ready",
-            "workers": {"encoder": False, "text": True, "customers": True, "decisions": True},
+            "workers": {
+                "encoder": False,
+                "text": True,
+                "customers": True,
+                "decisions": True,
+                "series": True,
+            },
             "knowledge": "none",
         }
         known = app.test_client().get(

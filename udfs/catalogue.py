@@ -7,6 +7,7 @@ import re
 from typing import Final
 
 from udfs.catalogue_deciding import DECIDING
+from udfs.catalogue_series import SERIES_FUNCTIONS
 from udfs.errors import BadInput
 from udfs.function import NAMESPACE, Arg, Example, Function, Listed, Numbered, Spill
 from udfs.function_check import check
@@ -632,6 +633,7 @@ _ALL = (
     NEEDS,
     PROFILE,
     *DECIDING,
+    *SERIES_FUNCTIONS,
 )
 check(_ALL)
 FUNCTIONS: Final[dict[str, Function]] = {function.name: function for function in _ALL}

@@ -252,7 +252,7 @@ class Client:
     def _check(self, name: str, args: tuple[Any, ...]) -> _Call:
         """The call as it will be sent, checked as the server will check it."""
         function = catalogue.FUNCTIONS.get(name) or catalogue.get(name)
-        single = args and function.args[0].kind.takes_range and not function.spills.always_table
+        single = args and function.args[0].kind.takes_range and not function.spills.reads_columns
         if single and all(map(_is_plain, args)):
             # The types belong to the keys, for True == 1 and 1 == 1.0.
             options = (function.name, args[1:], tuple(map(type, args[1:])))

@@ -78,7 +78,9 @@ class Spill:
     option give one, `table` names them. Without the argument `given` there is no table: the whole
     range gives one cell. Where the list argument `single` holds one item only, there is no table
     either, but one value per input cell. `without` is an argument and the columns of the table
-    where that one is left out.
+    where that one is left out. `first` is (an argument, the column that comes before the others
+    where it is given). Rows that are read `together` have no answer of their own: a column must
+    not be cut or joined with others.
     """
 
     option: str | None = None
@@ -87,6 +89,13 @@ class Spill:
     given: str | None = None
     single: str | None = None
     without: tuple[str, tuple[str, ...]] | None = None
+    first: tuple[str, str] | None = None
+    together: bool = False
+
+    @property
+    def reads_columns(self) -> bool:
+        """Whether no arguments make it answer row by row."""
+        return self.together or self.always_table
 
     @property
     def always_table(self) -> bool:
@@ -182,6 +191,9 @@ class Function:
             return tuple(f"{columns.name}_{n}" for n in numbers)
         if isinstance(columns, Listed):
             return tuple(values[columns.of] or ())
+        first = self.spills.first
+        if first and columns and values.get(first[0]) is not None:
+            return (first[1], *columns)
         return columns
 
     def is_table(self, values: Mapping[str, Any]) -> bool:
@@ -246,6 +258,8 @@ class Function:
                 for arg in self.args
             ],
             "table": self.spills.table,
+            "first_column": self.spills.first
+            and dict(zip(("given", "name"), self.spills.first, strict=True)),
             "columns": {
                 value: _columns_json(columns) for value, columns in self.spills.columns.items()
             },

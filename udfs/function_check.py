@@ -130,6 +130,9 @@ def _spill_problems(function: Function) -> Iterable[str]:
     without = args.get(spills.without[0]) if spills.without else None
     if spills.without and (without is None or without.default is not None):
         yield f"its columns differ without {spills.without[0]}, which does not default to None"
+    first = args.get(spills.first[0]) if spills.first else None
+    if spills.first and (first is None or first.default is not None):
+        yield f"a column comes with {spills.first[0]}, which is no argument that defaults to None"
     for columns in spills.columns.values():
         if isinstance(columns, Numbered):
             count = args.get(columns.count)

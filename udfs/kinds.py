@@ -298,7 +298,7 @@ class Numbers(Kind):
 def _number_cell(cell: Cell, arg_name: str) -> Cell:
     if is_blank(cell) or isinstance(cell, CellError):
         return cell if isinstance(cell, CellError) else None
-    number = _to_float(cell)
+    number = to_float(cell)
     if number is None:
         return CellError("#VALUE!", f"{arg_name} holds {short(cell)}; expected a number.")
     return number
@@ -306,7 +306,7 @@ def _number_cell(cell: Cell, arg_name: str) -> Cell:
 
 # Day 0 of the sheet's calendar; right from 1 March 1900, before which Excel counts a day too many.
 DAY_ZERO = datetime.date(1899, 12, 30)
-_LAST_SERIAL = (datetime.date.max - DAY_ZERO).days
+LAST_SERIAL = (datetime.date.max - DAY_ZERO).days
 _WRITTEN_DATE = re.compile(r"(\d{4})(?:-|/|\.|年)(\d{1,2})(?:-|/|\.|月)(\d{1,2})日?(?:[T ].*)?")
 
 
@@ -340,7 +340,7 @@ def _date_cell(cell: Cell, arg_name: str) -> datetime.date | CellError | None:
             return datetime.date(*map(int, written.groups()))
         except ValueError:
             pass
-    elif (serial := _to_float(cell)) is not None and 1 <= serial < _LAST_SERIAL + 1:
+    elif (serial := to_float(cell)) is not None and 1 <= serial < LAST_SERIAL + 1:
         return DAY_ZERO + datetime.timedelta(days=math.floor(serial))
     return CellError(
         "#VALUE!",
@@ -348,10 +348,10 @@ def _date_cell(cell: Cell, arg_name: str) -> datetime.date | CellError | None:
     )
 
 
-class _Option(Kind):
+class Option(Kind):
     """A kind of exactly one cell; a range of one cell is read as that cell."""
 
-    def _one_cell(self, raw: object, arg_name: str) -> Cell:
+    def one_cell(self, raw: object, arg_name: str) -> Cell:
         grid = read_grid(raw, arg_name)
         if len(grid) != 1 or len(grid[0]) != 1:
             raise BadInput(
@@ -366,7 +366,7 @@ class _Option(Kind):
         return cell
 
 
-class Day(_Option):
+class Day(Option):
     """One date; parses to datetime.date."""
 
     def parse(self, raw: object, arg_name: str) -> datetime.date | None:
@@ -374,7 +374,7 @@ class Day(_Option):
 
         Raises: BadInput if it is no date.
         """
-        found = _date_cell(self._one_cell(raw, arg_name), arg_name)
+        found = _date_cell(self.one_cell(raw, arg_name), arg_name)
         if isinstance(found, CellError):
             raise found.to_exception()
         return found
@@ -386,7 +386,7 @@ class Day(_Option):
         return "a date"
 
 
-class Name(_Option):
+class Name(Option):
     """One name; parses to its text without spaces around it."""
 
     def parse(self, raw: object, arg_name: str) -> str | None:
@@ -394,7 +394,7 @@ class Name(_Option):
 
         Raises: BadInput if it is a range of several cells, the cell's error if it holds one.
         """
-        text = _text_cell(self._one_cell(raw, arg_name), arg_name)
+        text = _text_cell(self.one_cell(raw, arg_name), arg_name)
         if isinstance(text, CellError):
             raise text.to_exception()
         return text.strip() if isinstance(text, str) else None
@@ -406,7 +406,7 @@ class Name(_Option):
         return "a name"
 
 
-class Flag(_Option):
+class Flag(Option):
     """TRUE or FALSE; parses to bool."""
 
     office_type = "boolean"
@@ -416,7 +416,7 @@ class Flag(_Option):
 
         Raises: BadInput if it is neither.
         """
-        cell = self._one_cell(raw, arg_name)
+        cell = self.one_cell(raw, arg_name)
         word = cell.strip().upper() if isinstance(cell, str) else cell
         if word in (True, "TRUE", False, "FALSE"):
             return word in (True, "TRUE")
@@ -429,7 +429,7 @@ class Flag(_Option):
         return "TRUE or FALSE"
 
 
-class AnyCell(_Option):
+class AnyCell(Option):
     """One cell of anything; parses to its value. An empty text is a value: it shows nothing."""
 
     def is_left_out(self, raw: object) -> bool:
@@ -442,7 +442,7 @@ class AnyCell(_Option):
         """
         if raw is None:
             return None
-        cell = _any_cell(self._one_cell(raw, arg_name), arg_name)
+        cell = _any_cell(self.one_cell(raw, arg_name), arg_name)
         return "" if cell is None else cell
 
     def json_schema(self) -> dict[str, Any]:
@@ -452,7 +452,7 @@ class AnyCell(_Option):
         return "a value"
 
 
-class Choice(_Option):
+class Choice(Option):
     """One of a few words, in any case; parses to the word as declared."""
 
     office_type = "string"
@@ -471,7 +471,7 @@ class Choice(_Option):
 
     def parse(self, raw: object, arg_name: str) -> str:
         """The choice that was meant; case and spaces around it do not matter."""
-        cell = self._one_cell(raw, arg_name)
+        cell = self.one_cell(raw, arg_name)
         if isinstance(cell, str):
             for choice in self.choices:
                 if cell.strip().casefold() == choice.casefold():
@@ -487,7 +487,7 @@ class Choice(_Option):
 
 
 @dataclass(frozen=True)
-class Number(_Option):
+class Number(Option):
     """One number from `lo` to `hi`, ends included; parses to float, or int where `integer`."""
 
     lo: float = -math.inf
@@ -501,8 +501,8 @@ class Number(_Option):
 
         Raises: BadInput if it is no number, OutOfRange if it is outside lo to hi.
         """
-        cell = self._one_cell(raw, arg_name)
-        number = _to_float(cell)
+        cell = self.one_cell(raw, arg_name)
+        number = to_float(cell)
         if number is None or (self.integer and not number.is_integer()):
             raise BadInput(f"{arg_name} is {short(cell)}; expected {self.describe()}.")
         if not self.lo <= number <= self.hi:
@@ -549,8 +549,8 @@ class NumberOrName(Number):
 
         Raises: BadInput if it is neither, OutOfRange if it is a number outside lo to hi.
         """
-        cell = self._one_cell(raw, arg_name)
-        if isinstance(cell, str) and cell.strip() and _to_float(cell) is None:
+        cell = self.one_cell(raw, arg_name)
+        if isinstance(cell, str) and cell.strip() and to_float(cell) is None:
             return cell.strip()
         return super().parse(cell, arg_name)
 
@@ -561,7 +561,7 @@ class NumberOrName(Number):
         return f"{super().describe()}, or a saved name"
 
 
-def _to_float(cell: Cell) -> float | None:
+def to_float(cell: Cell) -> float | None:
     if isinstance(cell, bool) or not isinstance(cell, (int, float, str)):
         return None
     try:

@@ -1923,6 +1923,635 @@ globalThis.SHOPSHEET_CATALOGUE = {
           ]
         ]
       }
+    },
+    {
+      "name": "FORECAST",
+      "formula": "SHOP.FORECAST",
+      "signature": "SHOP.FORECAST(values, timeline, [horizon], [level], [drivers], [future_drivers], [group], [output])",
+      "summary": {
+        "en": "What comes next in one series or in thousands: sales, visits, stock.",
+        "zh": "预测一个或上千个序列接下来的走势：销量、访问量、库存。"
+      },
+      "returns": {
+        "en": "A table: date, forecast, lo, hi for each step ahead, after the group if there are groups; or the test.",
+        "zh": "一个表格：未来每一步的日期、预测值、下限和上限，有分组时前面是组名；或检验结果。"
+      },
+      "args": [
+        {
+          "name": "values",
+          "help": {
+            "en": "The numbers to look at: a column with a row per time. Empty cells and errors count as missing.",
+            "zh": "要分析的数值：一列，每个时间一行。空单元格和错误值视为缺失。"
+          },
+          "required": true,
+          "range": true,
+          "choices": [],
+          "type": "any"
+        },
+        {
+          "name": "timeline",
+          "help": {
+            "en": "The date or time of each value, in any order, with a constant step: days, weeks, months, hours ... Up to 30 % may be missing; values of one time are averaged.",
+            "zh": "每个值的日期或时间，顺序不限，间隔须固定：日、周、月、小时等。最多可缺 30%；同一时间的多个值取平均。"
+          },
+          "required": true,
+          "range": true,
+          "choices": [],
+          "type": "any"
+        },
+        {
+          "name": "horizon",
+          "help": {
+            "en": "How many steps ahead. As many as rows at the end have no value, else as suits the step: 48 hours, 28 days, 13 weeks, 12 months, 8 quarters if left out.",
+            "zh": "预测多少步。省略时与末尾没有值的行数相同，否则按间隔：48 小时、28 天、13 周、12 个月、8 个季度。"
+          },
+          "required": false,
+          "range": false,
+          "choices": [],
+          "type": "number"
+        },
+        {
+          "name": "level",
+          "help": {
+            "en": "How many in 100 values shall lie from lo to hi. 95 if left out.",
+            "zh": "每 100 个值应有多少个落在 lo 与 hi 之间。省略时为 95。"
+          },
+          "required": false,
+          "range": false,
+          "choices": [],
+          "type": "number"
+        },
+        {
+          "name": "drivers",
+          "help": {
+            "en": "What is known in advance, such as price or promotion: columns as long as values. Or a country for its holidays: \"US\", \"CN\".",
+            "zh": "事先已知的因素，如价格或促销：与 values 等长的若干列。也可以写国家代码以使用其节假日：\"US\"、\"CN\"。"
+          },
+          "required": false,
+          "range": true,
+          "choices": [],
+          "type": "any"
+        },
+        {
+          "name": "future_drivers",
+          "help": {
+            "en": "The drivers of the steps ahead, a row for each. Not needed where rows without a value at the end of the data hold them.",
+            "zh": "未来各步的已知因素，每步一行。数据末尾没有值的行已包含它们时不需要。"
+          },
+          "required": false,
+          "range": true,
+          "choices": [],
+          "type": "any"
+        },
+        {
+          "name": "group",
+          "help": {
+            "en": "A column as long as values: each of its values is a series of its own, such as a product or a shop. One series if left out.",
+            "zh": "与 values 等长的一列：每个不同的值（如商品或店铺）单独成为一个序列。省略时为一个序列。"
+          },
+          "required": false,
+          "range": true,
+          "choices": [],
+          "type": "any"
+        },
+        {
+          "name": "output",
+          "help": {
+            "en": "\"forecast\", or \"accuracy\": how forecasts made earlier went, beside what stood a season before (naive), and how often the interval held. forecast if left out.",
+            "zh": "\"forecast\" 预测；\"accuracy\" 检验过去所做的预测：与上一季节的值（naive）比较，以及区间的命中率。省略时为 forecast。"
+          },
+          "required": false,
+          "range": false,
+          "choices": [
+            "forecast",
+            "accuracy"
+          ],
+          "type": "string"
+        }
+      ],
+      "example": {
+        "formula": "=SHOP.FORECAST({52;49;55;53;57;54;58;60;57;61;63;60},{\"2024-01\";\"2024-02\";\"2024-03\";\"2024-04\";\"2024-05\";\"2024-06\";\"2024-07\";\"2024-08\";\"2024-09\";\"2024-10\";\"2024-11\";\"2024-12\"},2)",
+        "args": [
+          [
+            [
+              52
+            ],
+            [
+              49
+            ],
+            [
+              55
+            ],
+            [
+              53
+            ],
+            [
+              57
+            ],
+            [
+              54
+            ],
+            [
+              58
+            ],
+            [
+              60
+            ],
+            [
+              57
+            ],
+            [
+              61
+            ],
+            [
+              63
+            ],
+            [
+              60
+            ]
+          ],
+          [
+            [
+              "2024-01"
+            ],
+            [
+              "2024-02"
+            ],
+            [
+              "2024-03"
+            ],
+            [
+              "2024-04"
+            ],
+            [
+              "2024-05"
+            ],
+            [
+              "2024-06"
+            ],
+            [
+              "2024-07"
+            ],
+            [
+              "2024-08"
+            ],
+            [
+              "2024-09"
+            ],
+            [
+              "2024-10"
+            ],
+            [
+              "2024-11"
+            ],
+            [
+              "2024-12"
+            ]
+          ],
+          2
+        ],
+        "answer": [
+          [
+            "date",
+            "forecast",
+            "lo",
+            "hi"
+          ],
+          [
+            "2025-01-01",
+            61.5151,
+            54.833,
+            68.1971
+          ],
+          [
+            "2025-02-01",
+            61.8987,
+            55.2166,
+            68.5808
+          ]
+        ]
+      }
+    },
+    {
+      "name": "ANOMALY",
+      "formula": "SHOP.ANOMALY",
+      "signature": "SHOP.ANOMALY(values, timeline, [level], [group])",
+      "summary": {
+        "en": "Which values of a series are out of line, with trend and season considered.",
+        "zh": "考虑趋势和季节后，序列中哪些值异常。"
+      },
+      "returns": {
+        "en": "flag (high, low, or blank), expected, lo and hi of each row, in the order of the data.",
+        "zh": "每行的标记（high 偏高、low 偏低或空）、预期值、下限和上限，顺序与数据相同。"
+      },
+      "args": [
+        {
+          "name": "values",
+          "help": {
+            "en": "The numbers to look at: a column with a row per time. Empty cells and errors count as missing.",
+            "zh": "要分析的数值：一列，每个时间一行。空单元格和错误值视为缺失。"
+          },
+          "required": true,
+          "range": true,
+          "choices": [],
+          "type": "any"
+        },
+        {
+          "name": "timeline",
+          "help": {
+            "en": "The date or time of each value, in any order, with a constant step: days, weeks, months, hours ... Up to 30 % may be missing; values of one time are averaged.",
+            "zh": "每个值的日期或时间，顺序不限，间隔须固定：日、周、月、小时等。最多可缺 30%；同一时间的多个值取平均。"
+          },
+          "required": true,
+          "range": true,
+          "choices": [],
+          "type": "any"
+        },
+        {
+          "name": "level",
+          "help": {
+            "en": "How many in 100 ordinary values shall lie from lo to hi; of the others an alarm is false. 99 if left out.",
+            "zh": "每 100 个正常值应有多少个落在 lo 与 hi 之间；其余的会被误报。省略时为 99。"
+          },
+          "required": false,
+          "range": false,
+          "choices": [],
+          "type": "number"
+        },
+        {
+          "name": "group",
+          "help": {
+            "en": "A column as long as values: each of its values is a series of its own, such as a product or a shop. One series if left out.",
+            "zh": "与 values 等长的一列：每个不同的值（如商品或店铺）单独成为一个序列。省略时为一个序列。"
+          },
+          "required": false,
+          "range": true,
+          "choices": [],
+          "type": "any"
+        }
+      ],
+      "example": {
+        "formula": "=SHOP.ANOMALY({20;22;19;21;20;60;22;20;19;21;20;22},{45292;45293;45294;45295;45296;45297;45298;45299;45300;45301;45302;45303})",
+        "args": [
+          [
+            [
+              20
+            ],
+            [
+              22
+            ],
+            [
+              19
+            ],
+            [
+              21
+            ],
+            [
+              20
+            ],
+            [
+              60
+            ],
+            [
+              22
+            ],
+            [
+              20
+            ],
+            [
+              19
+            ],
+            [
+              21
+            ],
+            [
+              20
+            ],
+            [
+              22
+            ]
+          ],
+          [
+            [
+              45292
+            ],
+            [
+              45293
+            ],
+            [
+              45294
+            ],
+            [
+              45295
+            ],
+            [
+              45296
+            ],
+            [
+              45297
+            ],
+            [
+              45298
+            ],
+            [
+              45299
+            ],
+            [
+              45300
+            ],
+            [
+              45301
+            ],
+            [
+              45302
+            ],
+            [
+              45303
+            ]
+          ]
+        ],
+        "answer": [
+          [
+            "",
+            22.7578,
+            12.9804,
+            32.5351
+          ],
+          [
+            "",
+            21.1925,
+            11.4152,
+            30.9698
+          ],
+          [
+            "",
+            22.975,
+            13.1977,
+            32.7524
+          ],
+          [
+            "",
+            24.2501,
+            14.4728,
+            34.0275
+          ],
+          [
+            "",
+            19.2152,
+            9.4379,
+            28.9925
+          ],
+          [
+            "high",
+            18.7646,
+            8.9872,
+            28.5419
+          ],
+          [
+            "",
+            22.9173,
+            13.1399,
+            32.6946
+          ],
+          [
+            "",
+            21.2752,
+            11.4978,
+            31.0525
+          ],
+          [
+            "",
+            19.3826,
+            9.6052,
+            29.1599
+          ],
+          [
+            "",
+            18.1148,
+            8.3374,
+            27.8921
+          ],
+          [
+            "",
+            19.1344,
+            9.3571,
+            28.9118
+          ],
+          [
+            "",
+            18.7403,
+            8.963,
+            28.5177
+          ]
+        ]
+      }
+    },
+    {
+      "name": "LIFT",
+      "formula": "SHOP.LIFT",
+      "signature": "SHOP.LIFT(values, timeline, start, [finish], [controls], [level])",
+      "summary": {
+        "en": "What a campaign did to a series: what happened beside what would have happened.",
+        "zh": "一次活动对序列的影响：实际发生的与没有活动时会发生的对比。"
+      },
+      "returns": {
+        "en": "A table with one row: actual, expected, effect, its interval and probability, how placebo campaigns before it went, and the verdict in words.",
+        "zh": "一行的表格：实际值、预期值、效果、区间和概率、此前虚拟活动的检验，以及文字结论。"
+      },
+      "args": [
+        {
+          "name": "values",
+          "help": {
+            "en": "The numbers to look at: a column with a row per time. Empty cells and errors count as missing.",
+            "zh": "要分析的数值：一列，每个时间一行。空单元格和错误值视为缺失。"
+          },
+          "required": true,
+          "range": true,
+          "choices": [],
+          "type": "any"
+        },
+        {
+          "name": "timeline",
+          "help": {
+            "en": "The date or time of each value, in any order, with a constant step: days, weeks, months, hours ... Up to 30 % may be missing; values of one time are averaged.",
+            "zh": "每个值的日期或时间，顺序不限，间隔须固定：日、周、月、小时等。最多可缺 30%；同一时间的多个值取平均。"
+          },
+          "required": true,
+          "range": true,
+          "choices": [],
+          "type": "any"
+        },
+        {
+          "name": "start",
+          "help": {
+            "en": "The first day or time of the campaign.",
+            "zh": "活动的第一天或开始时间。"
+          },
+          "required": true,
+          "range": false,
+          "choices": [],
+          "type": "any"
+        },
+        {
+          "name": "finish",
+          "help": {
+            "en": "The last day or time that counts; later rows are not looked at. The last of the data if left out.",
+            "zh": "计入的最后一天或时间，之后的行不计入。省略时为数据中的最后一个。"
+          },
+          "required": false,
+          "range": false,
+          "choices": [],
+          "type": "any"
+        },
+        {
+          "name": "controls",
+          "help": {
+            "en": "Series that the campaign did not touch, such as other regions or the market: columns as long as values. They make the answer much surer.",
+            "zh": "活动没有影响到的序列，如其他地区或整个市场：与 values 等长的若干列。有了它们结论更可靠。"
+          },
+          "required": false,
+          "range": true,
+          "choices": [],
+          "type": "any"
+        },
+        {
+          "name": "level",
+          "help": {
+            "en": "How sure the interval shall be: 95 in 100 such intervals hold the true effect. 95 if left out.",
+            "zh": "区间的把握：每 100 个这样的区间有 95 个包含真实效果。省略时为 95。"
+          },
+          "required": false,
+          "range": false,
+          "choices": [],
+          "type": "number"
+        }
+      ],
+      "example": {
+        "formula": "=SHOP.LIFT({10;12;11;13;12;11;10;12;13;11;12;10;18;19;17},{45292;45293;45294;45295;45296;45297;45298;45299;45300;45301;45302;45303;45304;45305;45306},45304)",
+        "args": [
+          [
+            [
+              10
+            ],
+            [
+              12
+            ],
+            [
+              11
+            ],
+            [
+              13
+            ],
+            [
+              12
+            ],
+            [
+              11
+            ],
+            [
+              10
+            ],
+            [
+              12
+            ],
+            [
+              13
+            ],
+            [
+              11
+            ],
+            [
+              12
+            ],
+            [
+              10
+            ],
+            [
+              18
+            ],
+            [
+              19
+            ],
+            [
+              17
+            ]
+          ],
+          [
+            [
+              45292
+            ],
+            [
+              45293
+            ],
+            [
+              45294
+            ],
+            [
+              45295
+            ],
+            [
+              45296
+            ],
+            [
+              45297
+            ],
+            [
+              45298
+            ],
+            [
+              45299
+            ],
+            [
+              45300
+            ],
+            [
+              45301
+            ],
+            [
+              45302
+            ],
+            [
+              45303
+            ],
+            [
+              45304
+            ],
+            [
+              45305
+            ],
+            [
+              45306
+            ]
+          ],
+          45304
+        ],
+        "answer": [
+          [
+            "actual",
+            "expected",
+            "effect",
+            "lo",
+            "hi",
+            "effect_share",
+            "probability",
+            "placebo",
+            "error_before",
+            "verdict"
+          ],
+          [
+            54.0,
+            34.2494,
+            19.7506,
+            14.4526,
+            25.0487,
+            0.5767,
+            0.9999,
+            0.0,
+            0.0836,
+            "clear effect: a rise of 58% that chance does not explain at level 95"
+          ]
+        ]
+      }
     }
   ]
 };

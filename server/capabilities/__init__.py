@@ -1,12 +1,15 @@
 """The capabilities of the server by name, as the catalogue refers to them."""
 
+from server.capabilities.anomaly import Anomaly
 from server.capabilities.aspects import Aspects
 from server.capabilities.base import KNOWLEDGE, Capability, Operation, Outcome, cost_of
 from server.capabilities.classify import Classify
 from server.capabilities.clean import Clean
 from server.capabilities.deciding import Eval, LiftTest
 from server.capabilities.drivers import Drivers
+from server.capabilities.forecast import Forecast
 from server.capabilities.keywords import Keywords
+from server.capabilities.lift import Lift
 from server.capabilities.model_info import ModelInfo
 from server.capabilities.needs import Needs
 from server.capabilities.profile import Profile
@@ -34,6 +37,9 @@ CAPABILITIES: dict[str, Capability] = {
         LiftTest(),
         Drivers(),
         ModelInfo(),
+        Forecast(),
+        Anomaly(),
+        Lift(),
     )
 }
 

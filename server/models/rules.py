@@ -102,6 +102,23 @@ class Decisions(Rules):
         return lift_test(**grids)
 
 
+class SeriesStatistics(Rules):
+    """Models of series over time, fitted to the data of each call."""
+
+    name = "series"
+    version = "2026.11"
+    about = (
+        "Exponential smoothing, Theta, CES, MSTL (statsforecast), regressions on lags and drivers, "
+        "and structural models (statsmodels), fitted to the series of each call; no weights."
+    )
+
+    def run(self, task: str, items: Sequence[Any]) -> list[Any]:
+        """As server.series.tasks.run."""
+        from server.series.tasks import run  # statsforecast: 3 seconds and 150 MB
+
+        return run(task, items)
+
+
 RULES: dict[str, type[Rules]] = {
-    rules.name: rules for rules in (TextRules, CustomerStatistics, Decisions)
+    rules.name: rules for rules in (TextRules, CustomerStatistics, Decisions, SeriesStatistics)
 }

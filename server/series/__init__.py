@@ -1,0 +1,1 @@
+"""Series over time: reading them, forecasting, unusual values, the effect of a campaign."""
