@@ -27,13 +27,18 @@ class Backtest:
     errors: np.ndarray
     first: np.ndarray
 
+    @property
+    def size(self) -> float:
+        """The root mean square of all errors."""
+        return float(np.sqrt(np.nanmean(self.errors**2)))
+
     def growth(self, horizon: int) -> np.ndarray:
         """The root mean square error at each distance, smoothed. Shape: (horizon,).
 
         The power of its growth lies halfway between what the errors show and what is usual.
         """
         squares = np.nanmean(self.errors**2, axis=0)
-        overall = float(np.sqrt(squares.mean()))
+        overall = self.size
         if overall <= 0:
             return np.zeros(horizon)
         distance = np.arange(1, len(squares) + 1)

@@ -10,7 +10,6 @@ than the model says, its intervals are widened to match.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +18,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import stdtr, stdtrit
 
+from server.series.quiet import quiet
 from udfs.errors import OutOfRange
 
 LEVEL_GUESS = 0.01  # standard deviations that the level wanders in a step
@@ -171,8 +171,7 @@ def _filter(
     options: dict[str, Any] = {"level": "llevel"}
     if design.shape[1]:
         options |= {"exog": design[:start], "mle_regression": False}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with quiet():
         model = UnobservedComponents(past, **options)
 
         def loss(logs: np.ndarray) -> float:

@@ -8,7 +8,6 @@ forecast_m4.py): the mean of few different methods beats each of them.
 from __future__ import annotations
 
 import logging
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from server.series.autoregression import forecast_by_lags
+from server.series.quiet import quiet
 
 log = logging.getLogger(__name__)
 
@@ -68,8 +68,7 @@ class Members:
 
 def _try(method: Method, values: np.ndarray, horizon: int) -> np.ndarray | None:
     """What the method says; None where it cannot deal with the series."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of optimisers that stop early
+    with quiet():  # optimisers warn when they stop early
         try:
             ahead = np.asarray(method(values, horizon), dtype=np.float64)
         except Exception as error:  # libraries raise what they like

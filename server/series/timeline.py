@@ -55,7 +55,7 @@ class Calendar:
             first = months.astype("datetime64[D]")
             length = ((months + 1).astype("datetime64[D]") - first).astype(np.int64)
             day = first + np.minimum(self.month_day, length) - 1
-            return (day - _DAY_ZERO).astype(np.float64)
+            return np.asarray((day - _DAY_ZERO).astype(np.float64))
         if self.unit == "weekday":
             start = _DAY_ZERO + self.start // DAY_S
             days = np.busday_offset(start, steps, roll="forward")
