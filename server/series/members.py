@@ -81,7 +81,7 @@ def choose(values: np.ndarray, seasons: Sequence[int]) -> Members:
     """The methods for such a series; `seasons` as the calendar has them, the shortest first."""
     if is_intermittent(values):
         return Members((), (_croston, _tsb, _imapa, partial(_season_mean, season=_first(seasons))))
-    fitting = [season for season in seasons if len(values) >= 2 * season + 4]
+    fitting = fitting_seasons(len(values), seasons)
     if not fitting:
         lags = partial(_lags, near=3, seasons=(), against=1, penalty=0.1)
         return Members((_ets(1),), (_theta(1), _ces(1), *([lags] if len(values) >= 24 else [])))
@@ -94,9 +94,18 @@ def choose(values: np.ndarray, seasons: Sequence[int]) -> Members:
     return Members((_ets(season), _mstl((season,))), (_theta(season), _ces(season), lags))
 
 
+def fitting_seasons(count: int, seasons: Sequence[int]) -> list[int]:
+    """The seasons that a series of this length can show: two cycles, and a little for short ones."""
+    return [
+        season
+        for season in seasons
+        if count >= 2 * season + (0 if season > LONGEST_SMOOTHED else 4)
+    ]
+
+
 def _long_season(season: int, count: int) -> tuple[Method, ...]:
     if count < 3 * season + 12:
-        return _theta(1), partial(_lags, near=3, seasons=(season,), against=1, penalty=0.1)
+        return _ces(season), partial(_lags, near=3, seasons=(season,), against=1, penalty=0.1)
     by_lags = partial(_lags, near=8, seasons=(season,), against=1, penalty=0.01)
     return partial(by_lags, kept=300), partial(by_lags, kept=600, logarithm=True)
 
