@@ -71,8 +71,8 @@ FORECAST = Function(
             default="forecast",
         ),
     ),
-    returns="A table: date, forecast, lo, hi for each step ahead, after the group if there are "
-    "groups; or the test.",
+    returns="A table: date (a day number, to be shown as a date; text where yours is), forecast, "
+    "lo, hi for each step ahead, after the group if there are groups; or the test.",
     example=Example(
         (
             [[value] for value in (52, 49, 55, 53, 57, 54, 58, 60, 57, 61, 63, 60)],

@@ -1010,8 +1010,8 @@ globalThis.SHOPSHEET_CATALOGUE = {
         "zh": "预测一个或上千个序列接下来的走势：销量、访问量、库存。"
       },
       "returns": {
-        "en": "A table: date, forecast, lo, hi for each step ahead, after the group if there are groups; or the test.",
-        "zh": "一个表格：未来每一步的日期、预测值、下限和上限，有分组时前面是组名；或检验结果。"
+        "en": "A table: date (a day number, to be shown as a date; text where yours is), forecast, lo, hi for each step ahead, after the group if there are groups; or the test.",
+        "zh": "一个表格：未来每一步的日期（日期序号，请设为日期格式；您的日期是文本时为文本）、预测值、下限和上限，有分组时前面是组名；或检验结果。"
       },
       "args": [
         {

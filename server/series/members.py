@@ -95,7 +95,7 @@ def choose(values: np.ndarray, seasons: Sequence[int]) -> Members:
 
 
 def fitting_seasons(count: int, seasons: Sequence[int]) -> list[int]:
-    """The seasons that a series of this length can show: two cycles, and a little for short ones."""
+    """The seasons that so long a series can show: of two cycles, and a little more if short."""
     return [
         season
         for season in seasons
