@@ -121,11 +121,11 @@ def _spill(function: Function, value: str) -> str:
     if tables is True or (tables and value in tables):
         start = f'With `{option}` = "{value}" the' if option else "The"
         start = f"With `{function.spills.given}` the" if function.spills.given else start
-        return f"**Table.** {start} columns are {names}; their names are the first row.\n"
-    return (
-        f'**Spills.** With `{option}` = "{value}" each row grows into {len(columns)} columns: '
-        f"{names}.\n"
-    )
+        first = function.spills.first
+        more = f" With `{first[0]}` the column {first[1]} comes before them." if first else ""
+        return f"**Table.** {start} columns are {names}; their names are the first row.{more}\n"
+    start = f'With `{option}` = "{value}" each' if option else "Each"
+    return f"**Spills.** {start} row grows into {len(columns)} columns: {names}.\n"
 
 
 def _answer(answer: object) -> str:

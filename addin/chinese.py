@@ -243,8 +243,11 @@ CHINESE: dict[str, str] = {
     "What comes next in one series or in thousands: sales, visits, stock.": (
         "预测一个或上千个序列接下来的走势：销量、访问量、库存。"
     ),
-    "A table: date, forecast, lo, hi for each step ahead, after the group if there are groups; or "
-    "the test.": "一个表格：未来每一步的日期、预测值、下限和上限，有分组时前面是组名；或检验结果。",
+    "A table: date (a day number, to be shown as a date; text where yours is), forecast, lo, hi "
+    "for each step ahead, after the group if there are groups; or the test.": (
+        "一个表格：未来每一步的日期（日期序号，请设为日期格式；您的日期是文本时为文本）、预测值、下限和"
+        "上限，有分组时前面是组名；或检验结果。"
+    ),
     "How many steps ahead. As many as rows at the end have no value, else as suits the step: 48 "
     "hours, 28 days, 13 weeks, 12 months, 8 quarters if left out.": (
         "预测多少步。省略时与末尾没有值的行数相同，否则按间隔：48 小时、28 天、13 周、12 个月、"

@@ -71,8 +71,8 @@ FORECAST = Function(
             default="forecast",
         ),
     ),
-    returns="A table: date, forecast, lo, hi for each step ahead, after the group if there are "
-    "groups; or the test.",
+    returns="A table: date (a day number, to be shown as a date; text where yours is), forecast, "
+    "lo, hi for each step ahead, after the group if there are groups; or the test.",
     example=Example(
         (
             [[value] for value in (52, 49, 55, 53, 57, 54, 58, 60, 57, 61, 63, 60)],
@@ -81,8 +81,8 @@ FORECAST = Function(
         ),
         [
             ["date", "forecast", "lo", "hi"],
-            ["2025-01-01", 61.5151, 54.833, 68.1971],
-            ["2025-02-01", 61.8987, 55.2166, 68.5808],
+            ["2025-01-01", 61.5151, 55.6891, 67.341],
+            ["2025-02-01", 61.8987, 54.984, 68.8134],
         ],
     ),
     spills=Spill(
@@ -205,10 +205,10 @@ LIFT = Function(
                 54.0,
                 34.2494,
                 19.7506,
-                14.4526,
-                25.0487,
+                6.3619,
+                33.1394,
                 0.5767,
-                0.9999,
+                0.993,
                 0.0,
                 0.0836,
                 "clear effect: a rise of 58% that chance does not explain at level 95",

@@ -1933,8 +1933,8 @@ globalThis.SHOPSHEET_CATALOGUE = {
         "zh": "预测一个或上千个序列接下来的走势：销量、访问量、库存。"
       },
       "returns": {
-        "en": "A table: date, forecast, lo, hi for each step ahead, after the group if there are groups; or the test.",
-        "zh": "一个表格：未来每一步的日期、预测值、下限和上限，有分组时前面是组名；或检验结果。"
+        "en": "A table: date (a day number, to be shown as a date; text where yours is), forecast, lo, hi for each step ahead, after the group if there are groups; or the test.",
+        "zh": "一个表格：未来每一步的日期（日期序号，请设为日期格式；您的日期是文本时为文本）、预测值、下限和上限，有分组时前面是组名；或检验结果。"
       },
       "args": [
         {
@@ -2120,14 +2120,14 @@ globalThis.SHOPSHEET_CATALOGUE = {
           [
             "2025-01-01",
             61.5151,
-            54.833,
-            68.1971
+            55.6891,
+            67.341
           ],
           [
             "2025-02-01",
             61.8987,
-            55.2166,
-            68.5808
+            54.984,
+            68.8134
           ]
         ]
       }
@@ -2542,10 +2542,10 @@ globalThis.SHOPSHEET_CATALOGUE = {
             54.0,
             34.2494,
             19.7506,
-            14.4526,
-            25.0487,
+            6.3619,
+            33.1394,
             0.5767,
-            0.9999,
+            0.993,
             0.0,
             0.0836,
             "clear effect: a rise of 58% that chance does not explain at level 95"

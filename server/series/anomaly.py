@@ -8,13 +8,13 @@ inner half of all errors, so that anomalies do not widen the band that they are 
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import stdtrit
 
+from server.series.quiet import quiet
 from udfs.errors import OutOfRange
 
 LEAST_STEPS = 8
@@ -67,8 +67,7 @@ def _season(values: np.ndarray, seasons: Sequence[int]) -> np.ndarray:
         if len(values) < 3 * season + 2:
             continue
         width = 2 * (len(values) // season) + 1 if season > 24 else 11
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with quiet():
             fitted = STL(
                 values - total,
                 period=season,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-LEAST_T = 1.5  # of an effect that is kept; below it a column does more harm than good
+LEAST_T = 2.2  # of an effect that is kept; below it a column does more harm than good
 MOST_ROUNDS = 6
 RIDGE = 1e-3
 

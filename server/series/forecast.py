@@ -43,6 +43,7 @@ def forecast(
     """The next `horizon` values. The same values give the same bits.
 
     Nothing below 0 is expected of a series that never was; a series that never changed stays.
+    Drivers are left out where earlier forecasts would have been better without them.
     Raises: OutOfRange if the series is too short.
     """
     check_length(values)
@@ -50,8 +51,12 @@ def forecast(
         same = np.full(horizon, values[0])
         return Forecast(same, same, same)
     members = choose(values, seasons)
-    mean = _expect(members, values, horizon, drivers, quick=False)
     tested = _test(members, values, seasons, horizon, drivers)
+    if drivers is not None:
+        without = _test(members, values, seasons, horizon, None)
+        if without.size <= tested.size:  # they would not have helped
+            drivers, tested = None, without
+    mean = _expect(members, values, horizon, drivers, quick=False)
     half = tested.half_width(horizon, level)
     lo, hi = mean - half, mean + half
     if values.min() >= 0:

@@ -10,7 +10,6 @@ than the model says, its intervals are widened to match.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +18,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import stdtr, stdtrit
 
+from server.series.quiet import quiet
 from udfs.errors import OutOfRange
 
 LEVEL_GUESS = 0.01  # standard deviations that the level wanders in a step
@@ -27,6 +27,9 @@ UNEXPLAINED_GUESS = 0.2  # of the variance, by the controls
 UNEXPLAINED_SURENESS = 50.0
 LEAST_BEFORE = 10
 MOST_WAVES = 6
+# Measured by bench/lift_placebo.py, so that false alarms are as rare as the level says.
+LEAST_SPREAD = 1.1  # of placebo effects, in the model's standard deviations
+UNKNOWN_SEASON = 1.8  # where the time before is too short to show a season that may be there
 LONG_PLACEBO = 0.5  # of the time before: a placebo campaign is at most so long
 
 
@@ -98,7 +101,8 @@ def lift(
     steps = np.flatnonzero(known[start:]) + start
     gap, variance = _gap(scaled, design, filtered, start, steps)
     ratios, length = _placebos(scaled, known, design, filtered, start, len(steps))
-    widen, freedom = _widening(ratios, length)
+    unknown = any(start < 2 * season for season in seasons[:1])
+    widen, freedom = _widening(ratios, length, unknown)
     size = float(np.sqrt(variance)) * widen
     half = float(stdtrit(freedom, 0.5 + level / 200)) * size
     actual = float(values[steps].sum())
@@ -167,13 +171,12 @@ def _filter(
     options: dict[str, Any] = {"level": "llevel"}
     if design.shape[1]:
         options |= {"exog": design[:start], "mle_regression": False}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with quiet():
         model = UnobservedComponents(past, **options)
 
         def loss(logs: np.ndarray) -> float:
             noise, level = np.exp(logs)
-            prior = _log_prior(level, LEVEL_GUESS**2, LEVEL_SURENESS)
+            prior = _log_prior(level, LEVEL_GUESS**2, LEVEL_SURENESS if controls else 1.0)
             if controls:
                 prior += _log_prior(noise, UNEXPLAINED_GUESS, UNEXPLAINED_SURENESS)
             return -float(model.loglike(np.array([noise, level]))) - prior
@@ -211,7 +214,7 @@ def _gap(
 ) -> tuple[float, float]:
     """Sum of actual less expected over these steps, as seen before step `origin`; its variance."""
     weights = np.concatenate(([len(steps)], design[steps].sum(axis=0)))
-    gap = float(scaled[steps].sum() - weights @ filtered.state[origin])
+    gap = float(scaled[steps].sum()) - float(weights @ filtered.state[origin])
     variance = float(weights @ filtered.covariance[origin] @ weights)
     # The state before the first step already holds one step of the level; later ones add to it.
     remaining = len(steps) - np.searchsorted(steps, np.arange(origin + 1, steps[-1] + 1))
@@ -239,17 +242,18 @@ def _placebos(
     return np.array(ratios), length
 
 
-def _widening(ratios: np.ndarray, length: int) -> tuple[float, float]:
+def _widening(ratios: np.ndarray, length: int, season_unknown: bool) -> tuple[float, float]:
     """By how much the model's intervals are too narrow, and the degrees of freedom it is known by.
 
     Placebo campaigns overlap: those of one length are worth one.
     """
     if not len(ratios):
-        return 1.5, 4.0
+        return 2.0, 3.0
     worth = 1 + len(ratios) / length
-    spread = float(np.sqrt(np.mean(ratios**2)))
-    freedom = min(30.0, 3.0 + worth)
-    return max(1.0, spread), freedom
+    spread = max(LEAST_SPREAD, float(np.sqrt(np.mean(ratios**2)))) * np.sqrt(1 + 1 / worth)
+    if season_unknown:
+        spread *= UNKNOWN_SEASON
+    return float(spread), min(2.0 + worth, 30.0)
 
 
 def _error_before(

@@ -8,7 +8,6 @@ forecast_m4.py): the mean of few different methods beats each of them.
 from __future__ import annotations
 
 import logging
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from server.series.autoregression import forecast_by_lags
+from server.series.quiet import quiet
 
 log = logging.getLogger(__name__)
 
@@ -68,8 +68,7 @@ class Members:
 
 def _try(method: Method, values: np.ndarray, horizon: int) -> np.ndarray | None:
     """What the method says; None where it cannot deal with the series."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of optimisers that stop early
+    with quiet():  # optimisers warn when they stop early
         try:
             ahead = np.asarray(method(values, horizon), dtype=np.float64)
         except Exception as error:  # libraries raise what they like
@@ -82,7 +81,7 @@ def choose(values: np.ndarray, seasons: Sequence[int]) -> Members:
     """The methods for such a series; `seasons` as the calendar has them, the shortest first."""
     if is_intermittent(values):
         return Members((), (_croston, _tsb, _imapa, partial(_season_mean, season=_first(seasons))))
-    fitting = [season for season in seasons if len(values) >= 2 * season + 4]
+    fitting = fitting_seasons(len(values), seasons)
     if not fitting:
         lags = partial(_lags, near=3, seasons=(), against=1, penalty=0.1)
         return Members((_ets(1),), (_theta(1), _ces(1), *([lags] if len(values) >= 24 else [])))
@@ -95,9 +94,18 @@ def choose(values: np.ndarray, seasons: Sequence[int]) -> Members:
     return Members((_ets(season), _mstl((season,))), (_theta(season), _ces(season), lags))
 
 
+def fitting_seasons(count: int, seasons: Sequence[int]) -> list[int]:
+    """The seasons that so long a series can show: of two cycles, and a little more if short."""
+    return [
+        season
+        for season in seasons
+        if count >= 2 * season + (0 if season > LONGEST_SMOOTHED else 4)
+    ]
+
+
 def _long_season(season: int, count: int) -> tuple[Method, ...]:
     if count < 3 * season + 12:
-        return _theta(1), partial(_lags, near=3, seasons=(season,), against=1, penalty=0.1)
+        return _ces(season), partial(_lags, near=3, seasons=(season,), against=1, penalty=0.1)
     by_lags = partial(_lags, near=8, seasons=(season,), against=1, penalty=0.01)
     return partial(by_lags, kept=300), partial(by_lags, kept=600, logarithm=True)
 

@@ -17,6 +17,7 @@ PLAIN_NUMBERS_BELOW = 10_000.0  # 1, 2, 3 ... or 2021, 2022: no dates before May
 MOST_MISSING = 0.3  # of the steps, as Excel's FORECAST.ETS
 NOWHERE = np.iinfo(np.int64).min
 _DAY_ZERO = np.datetime64(DAY_ZERO, "D")
+_SEASONS = {"weekday": (5, 261), "day": (7, 365), "week": (52,)}
 _HORIZONS = {"weekday": 20, "day": 28, "week": 13, "month": 12, "quarter": 8, "year": 4}
 
 
@@ -55,8 +56,7 @@ class Calendar:
             first = months.astype("datetime64[D]")
             length = ((months + 1).astype("datetime64[D]") - first).astype(np.int64)
             day = first + np.minimum(self.month_day, length) - 1
-            days: np.ndarray = (day - _DAY_ZERO).astype(np.float64)
-            return days
+            return np.asarray((day - _DAY_ZERO).astype(np.float64))
         if self.unit == "weekday":
             start = _DAY_ZERO + self.start // DAY_S
             days = np.busday_offset(start, steps, roll="forward")
@@ -69,10 +69,8 @@ class Calendar:
         """Steps per cycle of each season that such a calendar may have, the shortest first."""
         if self.counts_months:
             return (12 // self.every,) if 12 % self.every == 0 and self.every < 12 else ()
-        if self.unit == "weekday":
-            return (5,)
-        if self.unit == "week":
-            return (52,)
+        if self.unit in _SEASONS:
+            return _SEASONS[self.unit]
         cycles = () if self.unit == "step" else (DAY_S, 7 * DAY_S)
         found = (cycle // self.every for cycle in cycles if cycle % self.every == 0)
         return tuple(length for length in found if length > 1)
