@@ -8,6 +8,7 @@ level 95 at most 5 % may. The data set lies in shared/data and is not part of Sh
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -22,7 +23,8 @@ from server.decisions.columns import read_sheet
 from server.decisions.drivers import drivers, read_drivers
 from server.decisions.lift_test import lift_test
 
-HILLSTROM = Path("/work/shared/data/tabular/hillstrom_email.csv.gz")
+DATA = Path(os.environ.get("SHOPSHEET_DATA") or Path(__file__).parents[2] / "shared" / "data")
+HILLSTROM = DATA / "tabular" / "hillstrom_email.csv.gz"
 Table = list[list[Any]]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from server.customers.next_order import (
 from server.customers.orders import OrderDays, clean_orders, summarise
 from server.customers.profile import profiles
 
-DATA = Path("/work/shared/data")
+DATA = Path(os.environ.get("SHOPSHEET_DATA") or Path(__file__).parents[2] / "shared" / "data")
 START = np.datetime64("2024-01-01")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import os
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ from udfs.client import Client
 from udfs.errors import BadInput, CellError, OutOfRange
 
 LIFT_TEST = FUNCTIONS["LIFT_TEST"]
-HILLSTROM = Path("/work/shared/data/tabular/hillstrom_email.csv.gz")
+DATA = Path(os.environ.get("SHOPSHEET_DATA") or Path(__file__).parents[2] / "shared" / "data")
+HILLSTROM = DATA / "tabular" / "hillstrom_email.csv.gz"
 
 
 def column(*cells: Any) -> list[list[Any]]:
